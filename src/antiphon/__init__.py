@@ -1,0 +1,1 @@
+"""Antiphon: the open Realtime server."""

@@ -1,0 +1,1 @@
+"""The GA wire language of the Realtime API, as values without behaviour."""

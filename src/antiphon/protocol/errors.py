@@ -1,0 +1,229 @@
+"""Every error that we send, one constructor each; `type`, `code` and `param` are contract.
+
+Texts follow the provider's published wording, since clients match on them. A message may name the client's
+value, never a key or a secret.
+"""
+
+from collections.abc import Sequence
+
+from antiphon.protocol.wire import Wire
+
+INVALID_REQUEST = "invalid_request_error"
+SERVER_ERROR = "server_error"
+
+
+class ErrorDetail(Wire, frozen=True, kw_only=True):
+    """The body of an `error` event. All keys are always sent."""
+
+    type: str
+    code: str | None = None
+    message: str
+    param: str | None = None
+    event_id: str | None = None
+
+
+def _invalid(code: str | None, message: str, param: str | None = None) -> ErrorDetail:
+    return ErrorDetail(type=INVALID_REQUEST, code=code, message=message, param=param)
+
+
+def listed(values: Sequence[str], last: str = "and") -> str:
+    """`'a', 'b', and 'c'`, as the provider writes lists."""
+    quoted = [f"'{value}'" for value in values]
+    if len(quoted) < 3:
+        return f" {last} ".join(quoted)
+    return f"{', '.join(quoted[:-1])}, {last} {quoted[-1]}"
+
+
+# Envelope and shape: made by the codec.
+
+
+def invalid_json() -> ErrorDetail:
+    return _invalid(
+        "invalid_json",
+        "Invalid event: failed to parse JSON value. Please check the value to ensure it is valid JSON. "
+        "(Common errors include trailing commas, missing closing brackets, missing quotation marks, etc.)",
+    )
+
+
+def binary_frame() -> ErrorDetail:
+    return _invalid("invalid_event", "Expected a text WebSocket message; binary frames are not supported.")
+
+
+def missing_parameter(param: str) -> ErrorDetail:
+    return _invalid("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
+
+
+def unknown_parameter(param: str) -> ErrorDetail:
+    return _invalid("unknown_parameter", f"Unknown parameter: '{param}'.", param)
+
+
+def invalid_value(param: str, got: object, supported: Sequence[str]) -> ErrorDetail:
+    """An enum is violated; one supported value reads differently from several."""
+    if len(supported) == 1:
+        rule = f"Value must be '{supported[0]}'."
+    else:
+        rule = f"Supported values are: {listed(supported)}."
+    return _invalid("invalid_value", f"Invalid value: '{got}'. {rule}", param)
+
+
+def invalid_type(param: str, expected: str, got: str) -> ErrorDetail:
+    """`expected` and `got` carry their article: "an integer", "a decimal number"."""
+    return _invalid("invalid_type", f"Invalid type for '{param}': expected {expected}, but got {got} instead.", param)
+
+
+def out_of_range(param: str, *, kind: str, bound: float, got: float, low: bool) -> ErrorDetail:
+    """`kind` is `integer` or `decimal`; `low` says which bound was crossed."""
+    side, sign = ("below minimum", ">=") if low else ("above maximum", "<=")
+    code = f"{kind}_{side.replace(' ', '_').replace('minimum', 'min').replace('maximum', 'max')}_value"
+    message = f"Invalid '{param}': {kind} {side} value. Expected a value {sign} {bound}, but got {got} instead."
+    return _invalid(code, message, param)
+
+
+def string_too_long(param: str, limit: int, got: int) -> ErrorDetail:
+    message = (
+        f"Invalid '{param}': string too long. Expected a string with maximum length {limit}, "
+        f"but got a string with length {got} instead."
+    )
+    return _invalid("string_above_max_length", message, param)
+
+
+def invalid_audio(param: str, got: str) -> ErrorDetail:
+    message = f"Invalid '{param}'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got {got}."
+    return _invalid("invalid_value", message, param)
+
+
+# Sessions.
+
+
+def cannot_update_voice() -> ErrorDetail:
+    return _invalid("cannot_update_voice", "Cannot update a conversation's voice if assistant audio is present.")
+
+
+def wrong_session_kind(kind: str, param: str = "session.type") -> ErrorDetail:
+    """`kind` is what the connection is."""
+    other = "transcription" if kind == "realtime" else "realtime"
+    message = f"Passing a {other} session update to a {kind} session is not allowed."
+    return _invalid("invalid_parameter", message, param)
+
+
+def not_allowed(param: str, why: str) -> ErrorDetail:
+    """A value that is well formed and still cannot be taken now."""
+    return _invalid("invalid_value", why, param)
+
+
+def session_expired(minutes: int) -> ErrorDetail:
+    return _invalid("session_expired", f"Your session hit the maximum duration of {minutes} minutes.")
+
+
+# Input audio buffer.
+
+
+def commit_too_small(buffered_ms: float, minimum_ms: int) -> ErrorDetail:
+    message = (
+        "Error committing input audio buffer: buffer too small. "
+        f"Expected at least {minimum_ms}ms of audio, but buffer only has {buffered_ms:.2f}ms of audio."
+    )
+    return _invalid("input_audio_buffer_commit_empty", message)
+
+
+def buffer_full(limit_s: int) -> ErrorDetail:
+    message = f"The input audio buffer holds {limit_s} seconds at most. Commit or clear it, then append again."
+    return _invalid("input_audio_buffer_full", message, "audio")
+
+
+# Items.
+
+
+def previous_item_unknown(item_id: str) -> ErrorDetail:
+    message = f"Error adding item: the previous item with id '{item_id}' does not exist."
+    return _invalid("item_create_invalid_previous_item_id", message)
+
+
+def item_exists(item_id: str) -> ErrorDetail:
+    return _invalid("item_create_duplicate_item_id", f"Error adding item: an item with id '{item_id}' already exists.")
+
+
+def item_unknown(verb: str, item_id: str) -> ErrorDetail:
+    """`verb` is `retrieve` or `delete`."""
+    gerund = {"retrieve": "retrieving", "delete": "deleting"}[verb]
+    message = f"Error {gerund} item: the item with id '{item_id}' does not exist."
+    return _invalid(f"item_{verb}_invalid_item_id", message)
+
+
+def truncate_unknown(item_id: str) -> ErrorDetail:
+    return _invalid("item_truncate_invalid_item_id", f"Item with item_id not found: {item_id}")
+
+
+def truncate_too_long(has_ms: int, asked_ms: int) -> ErrorDetail:
+    message = f"Audio content of {has_ms}ms is already shorter than {asked_ms}ms"
+    return _invalid("invalid_value", message, "audio_end_ms")
+
+
+def truncate_not_audio() -> ErrorDetail:
+    return _invalid(None, "Only model output audio messages can be truncated")
+
+
+def tool_call_unknown(call_id: str) -> ErrorDetail:
+    return _invalid("invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation.")
+
+
+# Responses.
+
+
+def active_response(response_id: str) -> ErrorDetail:
+    message = (
+        f"Conversation already has an active response in progress: {response_id}. "
+        "Wait until the response is finished before creating a new one."
+    )
+    return _invalid("conversation_already_has_active_response", message)
+
+
+def nothing_to_cancel() -> ErrorDetail:
+    return _invalid("response_cancel_not_active", "Cancellation failed: no active response found")
+
+
+def no_responses_here() -> ErrorDetail:
+    return _invalid("invalid_parameter", "A transcription session does not create responses.", "type")
+
+
+def server_error(session_id: str) -> ErrorDetail:
+    message = f"The server had an error while processing your request. Sorry about that! (session {session_id})"
+    return ErrorDetail(type=SERVER_ERROR, message=message)
+
+
+# Connecting: the error event is followed by a close in the same instant.
+
+
+def missing_key() -> ErrorDetail:
+    return _invalid(None, "Missing bearer or basic authentication in header")
+
+
+def bad_key(shown: str) -> ErrorDetail:
+    """`shown` is the masked key."""
+    return _invalid("invalid_api_key", f"Incorrect API key provided: {shown}.")
+
+
+def missing_model() -> ErrorDetail:
+    message = "You must provide a model parameter, for example wss://HOST/v1/realtime?model=gpt-realtime"
+    return _invalid("missing_model", message)
+
+
+def unknown_model(model: str) -> ErrorDetail:
+    return _invalid("invalid_model", f'Model "{model}" is not supported in realtime mode.')
+
+
+def model_with_transcription() -> ErrorDetail:
+    return _invalid("invalid_model", "You must not provide a model parameter for transcription sessions.")
+
+
+def invalid_intent(intent: str) -> ErrorDetail:
+    return _invalid("invalid_intent", f"Invalid intent {intent}")
+
+
+def beta_disabled() -> ErrorDetail:
+    message = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
+    return _invalid("beta_api_shape_disabled", message)
+
+
+def too_many_sessions(limit: int) -> ErrorDetail:
+    return _invalid("session_limit_reached", f"This server holds {limit} sessions at most. Try again later.")
