@@ -1,0 +1,1 @@
+"""Pure audio: samples, bytes and milliseconds; resampling; G.711."""

@@ -1,0 +1,1 @@
+"""Pure translation between wire variants, at the edge."""

@@ -1,0 +1,1 @@
+"""The edge that runs the core: tasks, clocks and queues."""

@@ -1,0 +1,1 @@
+"""The sans-IO core: `effects = session.handle(input, now)`, and nothing else."""

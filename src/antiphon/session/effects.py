@@ -1,0 +1,76 @@
+"""What the core asks of the world. Orders; performing one never awaits."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from antiphon.ports import Fact, HearingOptions, Prompt
+from antiphon.protocol.server_events import ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Give an event to one link, or to all (`to` is None). Audio deltas go to links that take audio."""
+
+    event: ServerEvent
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """Feed audio of an item to its recogniser stream; the first one opens the stream."""
+
+    item_id: str
+    pcm: bytes
+    options: HearingOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Ask the recogniser for its final text of the first `cut` samples, after all `Hear` before it.
+
+    Answered by one `Recognised(final=True, cut=cut)` or `Unrecognised`. `last` closes the stream after that.
+    """
+
+    item_id: str
+    cut: int
+    last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Close the recogniser stream of an item; no answer is wanted any more."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Start an answer. Answered by `Produced`…, then one of `Finished` and `Broke`."""
+
+    response_id: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop an answer: drop its unsent audio, end its engine. Nothing more is said of it."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Let the meter know."""
+
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End all links of the session."""
+
+    code: int
+    reason: str
+
+
+Effect: TypeAlias = Send | Hear | Settle | Forget | Respond | Stop | Report | Close
