@@ -1,11 +1,11 @@
 """The eleven events that a GA client sends."""
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 from antiphon.protocol.items import Item
 from antiphon.protocol.response import ResponseParams
 from antiphon.protocol.session import SessionUpdateBody
-from antiphon.protocol.wire import UNSET, EventId, Tagged, UnsetType
+from antiphon.protocol.wire import UNSET, Count, EventId, Meta, Ms, Tagged, UnsetType
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 """Decoded audio in one append, by the reference."""
@@ -26,7 +26,7 @@ class SessionUpdate(ClientEventBase, frozen=True, kw_only=True, tag="session.upd
 class InputAudioBufferAppend(ClientEventBase, frozen=True, kw_only=True, tag="input_audio_buffer.append"):
     """More audio, in the session's input format; no answer of its own."""
 
-    audio: bytes
+    audio: Annotated[bytes, Meta(min_length=1, max_length=MAX_APPEND_BYTES)]
 
 
 class InputAudioBufferCommit(ClientEventBase, frozen=True, kw_only=True, tag="input_audio_buffer.commit"):
@@ -58,8 +58,8 @@ class ConversationItemTruncate(ClientEventBase, frozen=True, kw_only=True, tag="
     """Cut an assistant item to what was heard."""
 
     item_id: str
-    content_index: int
-    audio_end_ms: int
+    content_index: Count
+    audio_end_ms: Ms
 
 
 class ConversationItemDelete(ClientEventBase, frozen=True, kw_only=True, tag="conversation.item.delete"):
@@ -87,9 +87,9 @@ ClientEvent: TypeAlias = (
     | InputAudioBufferClear
     | OutputAudioBufferClear
     | ConversationItemCreate
-    | ConversationItemRetrieve
     | ConversationItemTruncate
     | ConversationItemDelete
+    | ConversationItemRetrieve
     | ResponseCreate
     | ResponseCancel
 )

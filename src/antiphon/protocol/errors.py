@@ -11,6 +11,9 @@ from antiphon.protocol.wire import Wire
 INVALID_REQUEST = "invalid_request_error"
 SERVER_ERROR = "server_error"
 
+MAX_SHOWN_LENGTH = 128
+"""Characters of a client's own text in an error; it would else come back whole, however long."""
+
 
 class ErrorDetail(Wire, frozen=True, kw_only=True):
     """The body of an `error` event. All keys are always sent."""
@@ -28,10 +31,24 @@ def _invalid(code: str | None, message: str, param: str | None = None) -> ErrorD
 
 def listed(values: Sequence[str], last: str = "and") -> str:
     """`'a', 'b', and 'c'`, as the provider writes lists."""
-    quoted = [f"'{value}'" for value in values]
-    if len(quoted) < 3:
-        return f" {last} ".join(quoted)
-    return f"{', '.join(quoted[:-1])}, {last} {quoted[-1]}"
+    return in_words([f"'{value}'" for value in values], last)
+
+
+def in_words(parts: Sequence[str], last: str) -> str:
+    """`a, b, or c`; two need no comma."""
+    if len(parts) < 3:
+        return f" {last} ".join(parts)
+    return f"{', '.join(parts[:-1])}, {last} {parts[-1]}"
+
+
+def clipped(text: str, limit: int = MAX_SHOWN_LENGTH) -> str:
+    """What a message shows of a client's text, which may be megabytes long."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def _number(value: float) -> str:
+    """`1.0` reads `1` in a message."""
+    return str(value).removesuffix(".0")
 
 
 # Envelope and shape: made by the codec.
@@ -43,6 +60,20 @@ def invalid_json() -> ErrorDetail:
         "Invalid event: failed to parse JSON value. Please check the value to ensure it is valid JSON. "
         "(Common errors include trailing commas, missing closing brackets, missing quotation marks, etc.)",
     )
+
+
+def not_an_object(got: str) -> ErrorDetail:
+    """The frame is JSON, and no event."""
+    return _invalid("invalid_event", f"Invalid event: expected an object, but got {got} instead.")
+
+
+def nested_too_deep(limit: int) -> ErrorDetail:
+    return _invalid("invalid_event", f"Invalid event: values may be nested {limit} levels deep at most.")
+
+
+def unreadable(why: str) -> ErrorDetail:
+    """An event that we refuse without a rule of its own; no known event leads here."""
+    return _invalid("invalid_event", f"Invalid event: {why}")
 
 
 def binary_frame() -> ErrorDetail:
@@ -63,7 +94,7 @@ def invalid_value(param: str, got: object, supported: Sequence[str]) -> ErrorDet
         rule = f"Value must be '{supported[0]}'."
     else:
         rule = f"Supported values are: {listed(supported)}."
-    return _invalid("invalid_value", f"Invalid value: '{got}'. {rule}", param)
+    return _invalid("invalid_value", f"Invalid value: '{clipped(str(got))}'. {rule}", param)
 
 
 def invalid_type(param: str, expected: str, got: str) -> ErrorDetail:
@@ -73,10 +104,13 @@ def invalid_type(param: str, expected: str, got: str) -> ErrorDetail:
 
 def out_of_range(param: str, *, kind: str, bound: float, got: float, low: bool) -> ErrorDetail:
     """`kind` is `integer` or `decimal`; `low` says which bound was crossed."""
-    side, sign = ("below minimum", ">=") if low else ("above maximum", "<=")
-    code = f"{kind}_{side.replace(' ', '_').replace('minimum', 'min').replace('maximum', 'max')}_value"
-    message = f"Invalid '{param}': {kind} {side} value. Expected a value {sign} {bound}, but got {got} instead."
-    return _invalid(code, message, param)
+    code, rule = (
+        ("below_min", "below minimum value. Expected a value >=")
+        if low
+        else ("above_max", "above maximum value. Expected a value <=")
+    )
+    message = f"Invalid '{param}': {kind} {rule} {_number(bound)}, but got {clipped(_number(got))} instead."
+    return _invalid(f"{kind}_{code}_value", message, param)
 
 
 def string_too_long(param: str, limit: int, got: int) -> ErrorDetail:
@@ -87,8 +121,49 @@ def string_too_long(param: str, limit: int, got: int) -> ErrorDetail:
     return _invalid("string_above_max_length", message, param)
 
 
-def invalid_audio(param: str, got: str) -> ErrorDetail:
+def pattern_mismatch(param: str, pattern: str) -> ErrorDetail:
+    message = (
+        f"Invalid '{param}': string does not match pattern. Expected a string that matches the pattern '{pattern}'."
+    )
+    return _invalid("invalid_value", message, param)
+
+
+def empty_array(param: str) -> ErrorDetail:
+    message = (
+        f"Invalid '{param}': empty array. Expected an array with minimum length 1, but got an empty array instead."
+    )
+    return _invalid("empty_array", message, param)
+
+
+def too_many_properties(param: str, limit: int, got: int) -> ErrorDetail:
+    message = (
+        f"Invalid '{param}': too many properties. Expected an object with at most {limit} properties, "
+        f"but got an object with {got} properties instead."
+    )
+    return _invalid("object_above_max_properties", message, param)
+
+
+def property_name_too_long(param: str, name: str, limit: int) -> ErrorDetail:
+    """`param` is the object; the key itself is shown by its ends."""
+    message = (
+        f"Invalid property name in '{param}': '{name[:3]}...{name[-3:]}' is too long. "
+        f"Expected a string with maximum length {limit}, but got a string with length {len(name)} instead."
+    )
+    return _invalid("property_name_above_max_length", message, f"{param}.{clipped(name)}")
+
+
+def invalid_audio(param: str, got: str = "an invalid value") -> ErrorDetail:
+    """Not base64, or nothing in it; the text names PCM whatever the session's format is."""
     message = f"Invalid '{param}'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got {got}."
+    return _invalid("invalid_value", message, param)
+
+
+def empty_audio(param: str) -> ErrorDetail:
+    return invalid_audio(param, "empty bytes")
+
+
+def audio_too_long(param: str, limit: int, got: int) -> ErrorDetail:
+    message = f"Invalid '{param}': too much audio. Expected at most {limit} bytes, but got {got} bytes instead."
     return _invalid("invalid_value", message, param)
 
 
@@ -109,6 +184,13 @@ def wrong_session_kind(kind: str, param: str = "session.type") -> ErrorDetail:
 def not_allowed(param: str, why: str) -> ErrorDetail:
     """A value that is well formed and still cannot be taken now."""
     return _invalid("invalid_value", why, param)
+
+
+def modalities(param: str, got: Sequence[str]) -> ErrorDetail:
+    """Text and audio together, or neither."""
+    shown = ", ".join(f"'{value}'" for value in got)
+    message = f"Invalid modalities: [{shown}]. Supported combinations are: ['text'] and ['audio']."
+    return _invalid("invalid_value", message, param)
 
 
 def session_expired(minutes: int) -> ErrorDetail:

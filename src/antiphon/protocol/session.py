@@ -198,9 +198,10 @@ class TokenLimits(Wire, frozen=True, kw_only=True):
     post_instructions: Count | UnsetType = UNSET
 
 
-class RetentionRatio(Tagged, frozen=True, kw_only=True, tag="retention_ratio"):
+class RetentionRatio(Wire, frozen=True, kw_only=True):
     """Keep this share of the context when it grows too long."""
 
+    type: Literal["retention_ratio"]  # a field, since a tag outside a union of structs may be left out
     retention_ratio: Ratio
     token_limits: TokenLimits | UnsetType = UNSET
 

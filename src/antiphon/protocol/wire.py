@@ -9,14 +9,19 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-__all__ = ["UNSET", "Count", "EventId", "Json", "Meta", "Ms", "Ratio", "Tagged", "UnsetType", "Wire"]
+__all__ = ["MAX_INT", "UNSET", "Count", "EventId", "Json", "Meta", "Ms", "Ratio", "Tagged", "UnsetType", "Wire"]
 
 Json: TypeAlias = Any  # a JSON value that we pass on unread: tool schemas, tracing metadata
 
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
-Ms: TypeAlias = Annotated[int, Meta(ge=0)]
+MAX_EVENT_ID_LENGTH = 512
+
+MAX_INT = 2**31 - 1
+"""The largest number a client may send; as milliseconds, 24 days."""
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INT)]
+Ms: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Ratio: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
-EventId: TypeAlias = Annotated[str, Meta(max_length=512)]
+EventId: TypeAlias = Annotated[str, Meta(max_length=MAX_EVENT_ID_LENGTH)]
 
 
 class Wire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
