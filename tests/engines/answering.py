@@ -1,0 +1,56 @@
+"""What the tests of language engines share: short ways to ask, and to collect an answer."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from antiphon.ports import AudioDelta, Delta, Prompt, Run, TextDelta
+from antiphon.protocol.items import InputText, Item, Message, OutputText
+from antiphon.protocol.session import FunctionTool
+
+T = TypeVar("T")
+
+WEATHER = FunctionTool(
+    name="get_weather",
+    description="The weather in a city, now.",
+    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+CLOCK = FunctionTool(name="get_time", description="What time it is.", parameters={"type": "object", "properties": {}})
+
+
+def user(text: str) -> Message:
+    return Message(role="user", content=(InputText(text=text),))
+
+
+def assistant(text: str) -> Message:
+    return Message(role="assistant", content=(OutputText(text=text),))
+
+
+def asking(text: str, *before: Item, instructions: str = "", **more: Any) -> Prompt:
+    more.setdefault("session_id", "sess_1")
+    return Prompt(instructions=instructions, items=(*before, user(text)), **more)
+
+
+async def deltas_of(run: Run) -> list[Delta]:
+    return [delta async for delta in run]
+
+
+def text_in(deltas: list[Delta]) -> str:
+    return "".join(d.text for d in deltas if isinstance(d, TextDelta))
+
+
+def pcm_in(deltas: list[Delta]) -> bytes:
+    return b"".join(d.pcm for d in deltas if isinstance(d, AudioDelta))
+
+
+def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a test's coroutine in debug mode; afterwards no task may be left over."""
+
+    async def guarded() -> T:
+        before = asyncio.all_tasks()
+        result = await main()
+        left = asyncio.all_tasks() - before
+        assert not left, f"tasks left over: {left}"
+        return result
+
+    return asyncio.run(guarded(), debug=True)
