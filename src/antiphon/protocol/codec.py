@@ -12,7 +12,7 @@ import msgspec
 import pybase64
 
 from antiphon.protocol import errors, lenient
-from antiphon.protocol.client_events import ClientEvent
+from antiphon.protocol.client_events import ClientEvent, InputAudioBufferAppend
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.server_events import InputAudioBufferDtmfEventReceived, ResponseOutputAudioDelta, ServerEvent
 from antiphon.protocol.violations import GOT, Rules
@@ -24,7 +24,9 @@ Tree: TypeAlias = dict[str, Json]
 MAX_DEPTH = 128
 """Levels of nesting in a client's JSON. What is deeper could be read, and yet be too deep to be written back."""
 
-CALL_TYPES: Final[tuple[str, ...]] = tuple(str(kind.__struct_config__.tag) for kind in get_args(ClientEvent))
+_TYPE_OF: Final = {struct: str(struct.__struct_config__.tag) for struct in get_args(ClientEvent)}
+
+CALL_TYPES: Final = tuple(_TYPE_OF.values())
 """What a client may send on a call, where the server plays the audio."""
 
 WEBSOCKET_TYPES: Final = tuple(tag for tag in CALL_TYPES if tag != "output_audio_buffer.clear")
@@ -53,14 +55,14 @@ class Unknown:
 
 def decode_client(frame: bytes | str, accepted: Sequence[str] = WEBSOCKET_TYPES) -> ClientEvent | ErrorDetail:
     """The event in a text frame, or what is wrong with it. `accepted` is what the transport takes."""
-    if _openings(frame) <= MAX_DEPTH:
-        try:
-            event: ClientEvent = _CLIENT.decode(frame)
-        except ValueError:  # of JSON, of UTF-8 or of a rule: the second pass tells which
-            pass
-        else:
-            if event.__struct_config__.tag in accepted:
-                return event
+    try:
+        event: ClientEvent = _CLIENT.decode(frame)
+    except (ValueError, RecursionError):  # of JSON, of UTF-8 or of a rule: the second pass tells which
+        pass
+    else:
+        is_flat = isinstance(event, InputAudioBufferAppend) or _openings(frame) <= MAX_DEPTH
+        if is_flat and _TYPE_OF[type(event)] in accepted:
+            return event
     tree = tree_of(frame)
     return tree if isinstance(tree, ErrorDetail) else client_event_of(tree, accepted)
 

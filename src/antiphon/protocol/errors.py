@@ -245,6 +245,10 @@ def truncate_not_audio() -> ErrorDetail:
     return _invalid(None, "Only model output audio messages can be truncated")
 
 
+def reference_unknown(item_id: str, param: str) -> ErrorDetail:
+    return _invalid("invalid_value", f"Item with item_id not found: {item_id}", param)
+
+
 def tool_call_unknown(call_id: str) -> ErrorDetail:
     return _invalid("invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation.")
 
