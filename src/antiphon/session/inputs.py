@@ -41,8 +41,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The probability of speech in the frame that ends at sample `end` of all audio of the session."""
+    """The probability of speech in one frame: samples [start, end) of all audio of the session, at 24 kHz."""
 
+    start: int
     end: int
     speech: float
 

@@ -1,0 +1,241 @@
+"""The conversation: items in order, what each may contain, and what the model is shown of them.
+
+An `Entry` holds an item as the wire shows it, without audio, and beside it what the wire does not show: the
+audio, the caller's words, and the part of an answer that was really heard.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from msgspec import structs
+
+from antiphon.protocol import errors
+from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.items import (
+    ContentPart,
+    FunctionCall,
+    FunctionCallOutput,
+    InputAudio,
+    InputImage,
+    InputText,
+    Item,
+    Message,
+    OutputAudio,
+    OutputText,
+)
+from antiphon.protocol.wire import UNSET
+from antiphon.session.playback import Speech
+
+MAX_KEPT_AUDIO_BYTES = 32 * 1024 * 1024
+"""Audio of items kept for `retrieve`, a session: about 11 minutes. The oldest goes first."""
+
+ROOT = "root"
+"""What a client writes as `previous_item_id` to put an item first."""
+
+PARTS_BY_ROLE: dict[str, dict[type, str]] = {
+    "system": {InputText: "input_text"},
+    "user": {InputText: "input_text", InputAudio: "input_audio", InputImage: "input_image"},
+    "assistant": {OutputText: "output_text"},
+}
+
+Position: TypeAlias = str | None
+
+
+@dataclass(slots=True)
+class Entry:
+    """An item and what belongs to it."""
+
+    item: Item
+    pcm: bytes = b""
+    """The caller's audio."""
+    words: str | None = None
+    """The caller's words, once they are known."""
+    speech: Speech | None = None
+    """The answer's audio."""
+    heard: str | None = None
+    """What was heard of an answer that was cut; None: all of it."""
+
+    @property
+    def id(self) -> str:
+        """The item's id; every item of a conversation has one."""
+        return str(self.item.id)
+
+    @property
+    def needs_words(self) -> bool:
+        """Whether a model that only reads has to wait for the recogniser."""
+        return bool(self.pcm) and self.words is None
+
+    @property
+    def kept_bytes(self) -> int:
+        """Audio held for `retrieve`."""
+        return len(self.pcm) + (len(self.speech.pcm) if self.speech else 0)
+
+    def let_go(self) -> None:
+        """Forget the audio. Words that nobody has asked for by now are never known."""
+        if self.needs_words:
+            self.words = ""
+        self.pcm = b""
+        if self.speech is not None:
+            self.speech.forget()
+
+    def finish(self, item: Item) -> None:
+        """The answer is final; what was cut meanwhile stays cut."""
+        self.item = item
+        if self.heard is not None:
+            self._drop_transcript()
+
+    def truncate(self, end_ms: int) -> ErrorDetail | None:
+        """Cut an answer to what was heard: the wire loses its transcript, the model keeps the words heard.
+
+        `end_ms` beyond the audio is refused, by the protocol.
+        """
+        if self.speech is None or not self.speech.audio_ms:
+            return errors.truncate_not_audio()
+        if end_ms > self.speech.audio_ms:
+            return errors.truncate_too_long(self.speech.audio_ms, end_ms)
+        self.heard = self.speech.truncate(end_ms)
+        self._drop_transcript()
+        return None
+
+    def _drop_transcript(self) -> None:
+        if isinstance(self.item, Message) and self.item.content:
+            self.item = structs.replace(self.item, content=(OutputAudio(transcript=""),))
+
+    def for_model(self, *, hears_audio: bool) -> Item:
+        """The item as a model should know it: what was said, and what was heard."""
+        if not isinstance(self.item, Message):
+            return self.item
+        content = tuple(self._part_for_model(part, hears_audio) for part in self.item.content)
+        return structs.replace(self.item, content=content)
+
+    def _part_for_model(self, part: ContentPart, hears_audio: bool) -> ContentPart:
+        if isinstance(part, InputAudio):
+            return InputAudio(audio=self.pcm if hears_audio else UNSET, transcript=self.words)
+        if isinstance(part, OutputAudio) and self.heard is not None:
+            return OutputAudio(transcript=self.heard)
+        return part
+
+    def retrieved(self) -> Item:
+        """The item with its audio, as far as it is kept."""
+        if not isinstance(self.item, Message):
+            return self.item
+        content = tuple(self._part_retrieved(part) for part in self.item.content)
+        return structs.replace(self.item, content=content)
+
+    def _part_retrieved(self, part: ContentPart) -> ContentPart:
+        if isinstance(part, InputAudio):
+            return InputAudio(audio=self.pcm or UNSET, transcript=part.transcript)
+        if isinstance(part, OutputAudio) and self.speech is not None:
+            return OutputAudio(audio=bytes(self.speech.pcm) or UNSET, transcript=part.transcript)
+        return part
+
+
+@dataclass(slots=True)
+class Conversation:
+    """Entries in order."""
+
+    id: str
+    _order: list[str] = field(default_factory=list)
+    _entries: dict[str, Entry] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (self._entries[item_id] for item_id in self._order)
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._entries
+
+    def get(self, item_id: str) -> Entry | None:
+        """An entry, if it is here."""
+        return self._entries.get(item_id)
+
+    @property
+    def last_id(self) -> str | None:
+        """Where an item that is added now comes after."""
+        return self._order[-1] if self._order else None
+
+    def previous_of(self, item_id: str) -> str | None:
+        """The id in front of an item; None at the head, and for an item that has been deleted."""
+        if item_id not in self._entries:
+            return None
+        index = self._order.index(item_id)
+        return self._order[index - 1] if index else None
+
+    def add(self, entry: Entry, after: Position = None) -> None:
+        """Put an entry at the end, first (`root`) or after an id that is here."""
+        self._entries[entry.id] = entry
+        if after == ROOT:
+            self._order.insert(0, entry.id)
+        elif after:
+            self._order.insert(self._order.index(after) + 1, entry.id)
+        else:
+            self._order.append(entry.id)
+
+    def delete(self, item_id: str) -> bool:
+        """Remove an entry; False when there is none."""
+        if self._entries.pop(item_id, None) is None:
+            return False
+        self._order.remove(item_id)
+        return True
+
+    def let_go(self) -> None:
+        """Forget the oldest audio beyond the bound."""
+        kept = sum(entry.kept_bytes for entry in self)
+        for entry in self:
+            if kept <= MAX_KEPT_AUDIO_BYTES:
+                return
+            kept -= entry.kept_bytes
+            entry.let_go()
+
+    def refusal(self, item: Item, after: Position, *, sees_images: bool) -> ErrorDetail | None:
+        """Why a client's item cannot be added; None when it can."""
+        if item.id is not UNSET and item.id in self:
+            return errors.item_exists(item.id)
+        if after and after != ROOT and after not in self:
+            return errors.previous_item_unknown(after)
+        return self.content_error(item, "item", sees_images=sees_images)
+
+    def content_error(self, item: Item, owner: str, *, sees_images: bool) -> ErrorDetail | None:
+        """What is wrong inside an item that a client sends."""
+        if isinstance(item, Message):
+            return message_error(item, owner, sees_images=sees_images)
+        if isinstance(item, FunctionCallOutput):
+            return None if self._has_call(item.call_id) else errors.tool_call_unknown(item.call_id)
+        if isinstance(item, FunctionCall):
+            return None
+        return errors.not_allowed(f"{owner}.type", "This server does not call MCP tools.")
+
+    def _has_call(self, call_id: str) -> bool:
+        return any(isinstance(entry.item, FunctionCall) and entry.item.call_id == call_id for entry in self)
+
+
+def message_error(message: Message, owner: str, *, sees_images: bool) -> ErrorDetail | None:
+    """Each role has its own kinds of content."""
+    allowed = PARTS_BY_ROLE[message.role]
+    for index, part in enumerate(message.content):
+        path = f"{owner}.content[{index}]"
+        if isinstance(part, OutputAudio) and message.role == "assistant":
+            return errors.missing_parameter(f"{path}.text")  # a client cannot put words in the answerer's mouth
+        if type(part) not in allowed:
+            return errors.invalid_value(f"{path}.type", part.__struct_config__.tag, tuple(allowed.values()))
+        if isinstance(part, InputAudio) and not part.audio:
+            return errors.missing_parameter(f"{path}.audio")
+        if isinstance(part, InputImage) and not sees_images:
+            return errors.not_allowed(f"{path}.type", "The model of this session does not see images.")
+    return None
+
+
+def entry_of(item: Item, item_id: str, decode: Callable[[bytes], bytes]) -> Entry:
+    """A client's item as it enters the conversation: named, completed, its audio set apart.
+
+    `decode` makes `pcm` of audio in the session's input format.
+    """
+    if not isinstance(item, Message):
+        changes = {"id": item_id, "status": "completed"} if hasattr(item, "status") else {"id": item_id}
+        return Entry(structs.replace(item, **changes))
+    spoken = [part.audio for part in item.content if isinstance(part, InputAudio)]
+    pcm = b"".join(decode(audio) for audio in spoken if isinstance(audio, bytes))
+    content = tuple(
+        InputAudio(transcript=p.transcript or None) if isinstance(p, InputAudio) else p for p in item.content
+    )
+    return Entry(structs.replace(item, id=item_id, status="completed", content=content), pcm=pcm)

@@ -1,0 +1,101 @@
+"""The ear of a session: audio and scores in; what became of the caller's turn out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from antiphon.audio.pcm import ms_in, samples_in
+from antiphon.session.config import TurnRules
+from antiphon.session.input_buffer import QUIET_KEPT_MS, InputBuffer
+from antiphon.session.inputs import Score
+from antiphon.session.turns import Turn, TurnDetector
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A turn has started at `start_ms` of the session's audio, prefix padding included."""
+
+    item_id: str
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Went:
+    """The turn has gone on with this audio."""
+
+    item_id: str
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The turn has stopped at `end_ms`; `pcm` is all of it."""
+
+    item_id: str
+    end_ms: int
+    pcm: bytes
+
+
+Stretch: TypeAlias = Began | Went | Ended
+
+
+class Listening:
+    """The input audio buffer and the turn in it."""
+
+    def __init__(self, new_id: Callable[[str], str]) -> None:
+        self.buffer = InputBuffer()
+        self.turn_id: str | None = None
+        """The user item that the open turn will become; announced already."""
+        self._new_id = new_id
+        self._detector = TurnDetector()
+        self._told = 0
+
+    def hear(self, pcm: bytes, scores: tuple[Score, ...], rules: TurnRules | None) -> Iterator[Stretch]:
+        """Take more audio, and the scores of the frames that it completed."""
+        self.buffer.append(pcm)
+        if rules is None:
+            return
+        for score in scores:
+            turn = self._detector.hear(score, rules)
+            if turn is Turn.STARTED:
+                yield self._begin(rules)
+            elif turn is Turn.STOPPED:
+                yield from self._end(score.end)
+        if self.turn_id is None:
+            self.buffer.keep_last(max(QUIET_KEPT_MS, rules.prefix_padding_ms))
+        else:
+            yield from self._tell(self.turn_id, self.buffer.end)
+
+    def _begin(self, rules: TurnRules) -> Began:
+        self.turn_id = self._new_id("item")
+        self.buffer.drop_before(self._detector.onset - samples_in(rules.prefix_padding_ms))
+        self._told = self.buffer.start
+        return Began(self.turn_id, ms_in(self._told))
+
+    def _tell(self, item_id: str, end: int) -> Iterator[Went]:
+        """Hand on what has not been told of the turn."""
+        pcm = self.buffer.read(self._told, end)
+        self._told = end
+        if pcm:
+            yield Went(item_id, pcm)
+
+    def _end(self, end: int) -> Iterator[Stretch]:
+        item_id, self.turn_id = str(self.turn_id), None
+        yield from self._tell(item_id, end)
+        yield Ended(item_id, ms_in(end), self.buffer.take(end))
+
+    def take(self) -> tuple[str, bytes]:
+        """Commit by hand: the id of the turn that was announced, or a new one, and all audio."""
+        item_id = self.turn_id or self._new_id("item")
+        self.reset()
+        return item_id, self.buffer.take()
+
+    def clear(self) -> None:
+        """Forget the audio and the turn."""
+        self.reset()
+        self.buffer.clear()
+
+    def reset(self) -> None:
+        """Forget the turn; the audio stays."""
+        self.turn_id = None
+        self._detector.reset()

@@ -1,0 +1,160 @@
+"""All responses of a session: at most one in the conversation, any number out of band beside it.
+
+News of a response that is not here any more is dropped here, and nowhere else.
+"""
+
+from collections.abc import Iterator
+
+from antiphon.ports import EngineFailed, Prompt, ResponseEnded
+from antiphon.protocol.errors import SERVER_ERROR
+from antiphon.protocol.items import InputAudio, Message
+from antiphon.protocol.response import Cancelled, Failed, ResponseError, ResponseStatus, StatusDetails
+from antiphon.protocol.session import FunctionTool
+from antiphon.session.config import SessionSettings
+from antiphon.session.conversation import Conversation, Entry
+from antiphon.session.effects import Effect, Report, Respond, Stop
+from antiphon.session.inputs import Broke, Finished, Produced
+from antiphon.session.response import Answer, Plan, Times
+from antiphon.session.transcription import NO_ASR, Transcriptions
+
+
+class Responses:
+    """The table of responses in progress."""
+
+    def __init__(self, settings: SessionSettings, conversation: Conversation, words: Transcriptions) -> None:
+        self._settings = settings
+        self._conversation = conversation
+        self._words = words
+        self._open: dict[str, Answer] = {}
+        self.has_spoken = False
+        """Whether the session has produced assistant audio; locks the voice."""
+
+    @property
+    def active_id(self) -> str | None:
+        """The response that writes to the conversation."""
+        return next((answer.id for answer in self._open.values() if answer.plan.in_conversation), None)
+
+    def create(self, plan: Plan, now: float) -> Iterator[Effect]:
+        """Begin a response; its engine starts once the words that it needs are known."""
+        answer = Answer(
+            id=self._settings.new_id("resp"),
+            plan=plan,
+            conversation=self._conversation,
+            new_id=self._settings.new_id,
+            times=Times(created=now),
+        )
+        self._open[answer.id] = answer
+        yield from answer.created()
+        for entry in plan.context:
+            if entry.needs_words and not self._settings.hears_audio:
+                yield from self._words.demand(entry, now)
+                if not self._words.is_hearing(entry.id):
+                    yield from self._fail(answer, NO_ASR, None, SERVER_ERROR, now)
+                    return
+                answer.waits_for.add(entry.id)
+        if not answer.waits_for:
+            yield from self._start(answer, now)
+
+    def item_settled(self, item_id: str, now: float, *, problem: str | None = None) -> Iterator[Effect]:
+        """The words of an item are known, are unknowable (`problem`), or are not wanted any more."""
+        for answer in [a for a in self._open.values() if item_id in a.waits_for]:
+            answer.waits_for.remove(item_id)
+            if problem is not None:
+                yield from self._fail(answer, problem, None, SERVER_ERROR, now)
+            elif not answer.waits_for:
+                yield from self._start(answer, now)
+
+    def _start(self, answer: Answer, now: float) -> Iterator[Effect]:
+        if answer.plan.follows_turn and _said_nothing(answer.plan.context[-1]):
+            yield from self._end(answer, "completed", None, now)  # a cough is not a question
+            return
+        yield Respond(answer.id, self._prompt(answer.plan))
+
+    def _prompt(self, plan: Plan) -> Prompt:
+        config = plan.config
+        voice = config.output.voice
+        return Prompt(
+            session_id=self._settings.session_id,
+            instructions=config.instructions,
+            items=tuple(entry.for_model(hears_audio=self._settings.hears_audio) for entry in plan.context),
+            modality=config.modality,
+            tools=tuple(tool for tool in config.tools if isinstance(tool, FunctionTool)),
+            tool_choice=config.tool_choice,
+            parallel_tool_calls=config.parallel_tool_calls is not False,
+            max_output_tokens=None if config.max_output_tokens == "inf" else config.max_output_tokens,
+            reasoning_effort=(config.reasoning.effort or None) if config.reasoning else None,
+            voice=voice if isinstance(voice, str) else voice.id,
+            speed=config.output.speed,
+        )
+
+    def produced(self, news: Produced, now: float) -> Iterator[Effect]:
+        """A piece of an answer has come."""
+        answer = self._open.get(news.response_id)
+        if answer is None:
+            return
+        yield from answer.take(news.delta, news.usage, now)
+        if answer.times.first_audio is not None:
+            self.has_spoken = True
+
+    def finished(self, news: Finished, now: float) -> Iterator[Effect]:
+        """The engine is done."""
+        answer = self._open.get(news.response_id)
+        if answer is not None:
+            answer.usage = news.usage
+            yield from self._end(answer, "incomplete" if answer.ending else "completed", answer.ending, now)
+
+    def broke(self, news: Broke, now: float) -> Iterator[Effect]:
+        """The engine has failed."""
+        answer = self._open.get(news.response_id)
+        if answer is not None:
+            answer.usage = news.usage
+            yield Report(EngineFailed(self._settings.session_id, "responder", news.message))
+            yield from self._fail(answer, news.message, news.code, news.type, now)
+
+    def cancel(self, response_id: str | None, details: Cancelled, now: float) -> Iterator[Effect]:
+        """Stop a response, or the one in the conversation; nothing happens when there is none."""
+        answer = self._open.get(response_id or self.active_id or "")
+        if answer is not None:
+            yield Stop(answer.id)
+            yield from self._end(answer, "cancelled", details, now)
+
+    def __contains__(self, response_id: str) -> bool:
+        return response_id in self._open
+
+    def _fail(self, answer: Answer, message: str, code: str | None, kind: str, now: float) -> Iterator[Effect]:
+        error = ResponseError(type=kind, code=code, message=message)
+        yield from self._end(answer, "failed", Failed(error=error), now)
+
+    def _end(
+        self, answer: Answer, status: ResponseStatus, details: StatusDetails | None, now: float
+    ) -> Iterator[Effect]:
+        del self._open[answer.id]
+        yield from answer.finish(status, details)
+        self._conversation.let_go()
+        yield Report(_fact(self._settings.session_id, answer, status, now))
+
+
+def _said_nothing(entry: Entry) -> bool:
+    """Whether the turn turned out to hold no words."""
+    item = entry.item
+    spoken = isinstance(item, Message) and any(isinstance(part, InputAudio) for part in item.content)
+    return spoken and entry.words is not None and not entry.words.strip()
+
+
+def _fact(session_id: str, answer: Answer, status: str, now: float) -> ResponseEnded:
+    times = answer.times
+
+    def since_created(moment: float | None) -> float | None:
+        return None if moment is None else (moment - times.created) * 1000
+
+    return ResponseEnded(
+        session_id=session_id,
+        response_id=answer.id,
+        status=status,
+        created_at=times.created,
+        first_delta_ms=since_created(times.first_delta),
+        first_audio_ms=since_created(times.first_audio),
+        done_ms=(now - times.created) * 1000,
+        audio_ms=answer.spoken_ms,
+        usage=answer.usage,
+    )

@@ -1,0 +1,217 @@
+"""The caller's words: which item is being heard, and what the client is told of it.
+
+An item is heard while its turn is open when somebody will want the words (the client, or an answer); otherwise
+only when an answer asks. The client's deltas are append-only and add up to the transcript.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from antiphon.audio.pcm import ms_in, samples_of
+from antiphon.ports import EngineFailed, HearingOptions, Transcribed, Transcript
+from antiphon.protocol.errors import SERVER_ERROR
+from antiphon.protocol.items import InputAudio, Message
+from antiphon.protocol.server_events import (
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
+    ConversationItemInputAudioTranscriptionSegment,
+    LogProb,
+    TranscriptionDuration,
+    TranscriptionError,
+    TranscriptionInputTokenDetails,
+    TranscriptionTokens,
+    TranscriptionUsage,
+)
+from antiphon.protocol.session import Transcription
+from antiphon.protocol.wire import UNSET
+from antiphon.session.config import SessionSettings, given
+from antiphon.session.conversation import Entry
+from antiphon.session.effects import Effect, Forget, Hear, Report, Send, Settle
+from antiphon.session.inputs import Recognised, Unrecognised
+
+NO_ASR = "This server has no speech recogniser."
+
+
+@dataclass(slots=True)
+class Track:
+    """One item being heard."""
+
+    options: HearingOptions
+    samples: int = 0
+    """Fed so far."""
+    entry: Entry | None = None
+    """The item, once it is committed."""
+    is_shown: bool = False
+    """Whether the client asked for transcription events."""
+    stable: str = ""
+    """Words that later text will start with."""
+    sent: str = ""
+    settled_at: float = 0.0
+
+
+class Transcriptions:
+    """All items of a session that are being heard."""
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self._settings = settings
+        self._tracks: dict[str, Track] = {}
+
+    def is_hearing(self, item_id: str) -> bool:
+        """Whether a recogniser works on the item."""
+        return item_id in self._tracks
+
+    def open(self, item_id: str, config: Transcription | None, *, logprobs: bool = False) -> None:
+        """Begin to hear an item, before or after it is committed."""
+        if self._settings.has_asr:
+            self._tracks[item_id] = Track(_options(config, logprobs=logprobs))
+
+    def hear(self, item_id: str, pcm: bytes) -> Iterator[Effect]:
+        """Feed audio of an item that is being heard."""
+        track = self._tracks.get(item_id)
+        if track is not None and pcm:
+            track.samples += samples_of(pcm)
+            yield Hear(item_id, pcm, track.options)
+
+    def commit(self, entry: Entry, config: Transcription | None, now: float) -> Iterator[Effect]:
+        """The item is in the conversation: ask for its final words if anybody wants them."""
+        track = self._tracks.get(entry.id)
+        if track is None and config is None:
+            return
+        if track is None:
+            yield from self.demand(entry, now, config)
+            track = self._tracks.get(entry.id)
+        else:
+            track.entry, track.settled_at = entry, now
+            yield Settle(entry.id, track.samples)
+        if config is None:
+            return
+        if track is None:
+            yield self._failed(entry.id, NO_ASR, None)
+            return
+        track.is_shown = True
+        yield from self._delta(entry.id, track, track.stable)
+
+    def demand(self, entry: Entry, now: float, config: Transcription | None = None) -> Iterator[Effect]:
+        """An answer needs the item's words: hear it from its kept audio, unless it is being heard."""
+        if entry.id in self._tracks or not entry.needs_words:
+            return
+        self.open(entry.id, config)
+        yield from self.hear(entry.id, entry.pcm)
+        track = self._tracks.get(entry.id)
+        if track is not None:
+            track.entry, track.settled_at = entry, now
+            yield Settle(entry.id, track.samples)
+
+    def forget(self, item_id: str) -> Iterator[Effect]:
+        """The item is gone; its words are not wanted."""
+        if self._tracks.pop(item_id, None) is not None:
+            yield Forget(item_id)
+
+    def recognised(self, news: Recognised, now: float) -> Iterator[Effect]:
+        """Take the recogniser's text."""
+        track = self._tracks.get(news.item_id)
+        if track is None:
+            return
+        if news.final and track.entry is not None:
+            del self._tracks[news.item_id]
+            yield from self._complete(track, track.entry, news.transcript, now)
+        elif news.transcript.stable:
+            track.stable = news.transcript.text
+            if track.is_shown:
+                yield from self._delta(news.item_id, track, track.stable)
+
+    def unrecognised(self, news: Unrecognised, now: float) -> Iterator[Effect]:
+        """The recogniser failed; the words stay unknown."""
+        track = self._tracks.pop(news.item_id, None)
+        if track is None:
+            return
+        session_id = self._settings.session_id
+        yield Report(EngineFailed(session_id, "asr", news.message))
+        if track.entry is not None:
+            yield Report(Transcribed(session_id, news.item_id, (now - track.settled_at) * 1000, failed=True))
+        if track.is_shown:
+            yield self._failed(news.item_id, news.message, news.code)
+
+    def _complete(self, track: Track, entry: Entry, transcript: Transcript, now: float) -> Iterator[Effect]:
+        entry.words = transcript.text
+        yield Report(Transcribed(self._settings.session_id, entry.id, (now - track.settled_at) * 1000))
+        if not track.is_shown:
+            return
+        yield from self._delta(entry.id, track, transcript.text)
+        for number, segment in enumerate(transcript.segments):
+            yield Send(
+                ConversationItemInputAudioTranscriptionSegment(
+                    item_id=entry.id,
+                    id=f"seg_{number}",
+                    text=segment.text,
+                    speaker=segment.speaker,
+                    start=segment.start,
+                    end=segment.end,
+                )
+            )
+        _show_words(entry, track.sent)
+        logprobs = tuple(
+            LogProb(token=t.token, logprob=t.logprob, bytes=tuple(t.token.encode())) for t in transcript.tokens
+        )
+        yield Send(
+            ConversationItemInputAudioTranscriptionCompleted(
+                item_id=entry.id,
+                transcript=track.sent,
+                usage=_usage(transcript, track.samples),
+                logprobs=logprobs if track.options.logprobs else UNSET,
+            )
+        )
+
+    def _delta(self, item_id: str, track: Track, text: str) -> Iterator[Effect]:
+        """Send what is new; words once sent are never taken back."""
+        delta = text[len(track.sent) :]
+        if delta:
+            track.sent += delta
+            yield Send(ConversationItemInputAudioTranscriptionDelta(item_id=item_id, delta=delta))
+
+    def _failed(self, item_id: str, message: str, code: str | None) -> Effect:
+        error = TranscriptionError(type=SERVER_ERROR, code=code, message=message)
+        return Send(ConversationItemInputAudioTranscriptionFailed(item_id=item_id, error=error))
+
+
+def _options(config: Transcription | None, *, logprobs: bool) -> HearingOptions:
+    """What the recogniser is told."""
+    if config is None:
+        return HearingOptions()
+    keys = given(config)
+    languages = keys.get("languages") or ()
+    return HearingOptions(
+        model=keys.get("model"),
+        language=keys.get("language") or (languages[0] if languages else None),
+        prompt=keys.get("prompt"),
+        keywords=keys.get("keywords") or (),
+        logprobs=logprobs,
+    )
+
+
+def _show_words(entry: Entry, text: str) -> None:
+    """Put the transcript where `retrieve` shows it."""
+    if isinstance(entry.item, Message):
+        content = tuple(
+            InputAudio(transcript=text) if isinstance(part, InputAudio) else part for part in entry.item.content
+        )
+        entry.item = structs.replace(entry.item, content=content)
+
+
+def _usage(transcript: Transcript, samples: int) -> TranscriptionUsage:
+    """Tokens where the recogniser counts them, else whole seconds of audio."""
+    if transcript.usage is None:
+        return TranscriptionDuration(seconds=math.ceil(ms_in(samples) / 1000))
+    heard = transcript.usage.text_tokens + transcript.usage.audio_tokens
+    return TranscriptionTokens(
+        total_tokens=heard + transcript.usage.output_tokens,
+        input_tokens=heard,
+        output_tokens=transcript.usage.output_tokens,
+        input_token_details=TranscriptionInputTokenDetails(
+            text_tokens=transcript.usage.text_tokens, audio_tokens=transcript.usage.audio_tokens
+        ),
+    )
