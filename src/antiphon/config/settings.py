@@ -1,0 +1,154 @@
+"""Every setting there is, with its rule, its default and one sentence for the reference.
+
+The structs are the only list: the file, the environment names, the flags, the JSON schema and the table in the
+documentation are read from them. A field called `max_sessions` is `ANTIPHON_MAX_SESSIONS` and `--max-sessions`,
+so names are unique across sections.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Struct, field
+
+EngineRole: TypeAlias = Literal["vad", "turn", "asr", "llm", "tts"]
+OPTION_ROLES: tuple[EngineRole, ...] = ("vad", "turn", "asr", "llm", "tts")
+"""The engines of a set; each may have a table of options."""
+
+EngineText: TypeAlias = Annotated[str, Meta(min_length=1)]
+Options: TypeAlias = dict[EngineRole, dict[str, Any]]
+
+KNOWN_MODELS = (
+    "gpt-realtime",
+    "gpt-realtime-mini",
+    "gpt-4o-realtime-preview",
+    "gpt-4o-mini-realtime-preview",
+)
+"""Names that clients ask for by habit; they mean the default engines unless `[models]` says otherwise."""
+
+DEFAULT_INSTRUCTIONS = (
+    "You are a friendly voice assistant. Answer in one or two short sentences of plain spoken English, "
+    "without lists, markup or emoji."
+)
+"""For sessions that bring no instructions. Short: the small default model reads about 6 ms per token."""
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the server listens, who may use it, how it speaks of itself."""
+
+    host: Annotated[
+        str, Meta(min_length=1, description="Address to listen on. Anything but loopback needs an API key.")
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")] = (
+        8000
+    )
+    api_keys: Annotated[
+        dict[str, str], Meta(description="API keys by name. A client shows one; the name appears in logs.")
+    ] = field(default_factory=dict)
+    api_key_file: Annotated[str | None, Meta(description="File with more keys, one a line: `KEY` or `NAME KEY`.")] = (
+        None
+    )
+    strict_models: Annotated[
+        bool, Meta(description="Refuse model names that are not listed, instead of using the default engines.")
+    ] = False
+    drain_seconds: Annotated[
+        float, Meta(ge=0, le=86_400, description="How long running sessions may go on after SIGTERM.")
+    ] = 30.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least severe log line that is written.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "human", "json"], Meta(description="`auto`: human on a terminal, JSON when piped.")
+    ] = "auto"
+
+
+class Engines(Struct, frozen=True, forbid_unknown_fields=True):
+    """The default engine set. An engine is `NAME`, `NAME:URL#MODEL`, a catalogue name or `file:PATH`."""
+
+    vad: Annotated[EngineText, Meta(description="Voice activity detection.")] = "silero"
+    turn: Annotated[EngineText | None, Meta(description="Turn model for `semantic_vad`.")] = None
+    asr: Annotated[EngineText | None, Meta(description="Speech recognition.")] = "moonshine"
+    llm: Annotated[EngineText, Meta(description="Language model.")] = "smollm2-135m"
+    tts: Annotated[EngineText | None, Meta(description="Voice.")] = "hibari"
+    options: Annotated[Options, Meta(description="Options of an engine, by role: see the engine's page.")] = field(
+        default_factory=dict
+    )
+
+
+class ModelAlias(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a client's model name means. A role left out is that of `[engines]`."""
+
+    vad: Annotated[EngineText | None, Meta(description="As `engines.vad`, for this name.")] = None
+    turn: Annotated[EngineText | None, Meta(description="As `engines.turn`, for this name.")] = None
+    asr: Annotated[EngineText | None, Meta(description="As `engines.asr`, for this name.")] = None
+    llm: Annotated[EngineText | None, Meta(description="As `engines.llm`, for this name.")] = None
+    tts: Annotated[EngineText | None, Meta(description="As `engines.tts`, for this name.")] = None
+    options: Annotated[Options, Meta(description="Options of the engines named here, by role.")] = field(
+        default_factory=dict
+    )
+
+
+class Sessions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a session starts with."""
+
+    instructions: Annotated[str, Meta(description="Instructions of sessions that bring none.")] = DEFAULT_INSTRUCTIONS
+    lifetime_minutes: Annotated[
+        float, Meta(ge=0, le=525_600, description="How long a session may last; 0 sets no limit.")
+    ] = 60.0
+    voices: Annotated[
+        dict[str, str], Meta(description="A client's voice name to the engine's own, such as `alloy = \"heart\"`.")
+    ] = field(default_factory=dict)
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the server takes on."""
+
+    max_sessions: Annotated[int, Meta(ge=1, le=1_000_000, description="Sessions at once; the next one is refused.")] = (
+        1000
+    )
+
+
+class Weights(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where model weights are kept."""
+
+    cache: Annotated[str | None, Meta(description="Folder for pulled weights; by default the user's cache folder.")] = (
+        None
+    )
+    offline: Annotated[bool, Meta(description="Never reach for the network to fetch weights.")] = False
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings."""
+
+    server: Server = field(default_factory=Server)
+    engines: Engines = field(default_factory=Engines)
+    models: Annotated[
+        dict[str, ModelAlias], Meta(description="Model names that clients ask for, and the engines they mean.")
+    ] = field(default_factory=dict)
+    session: Sessions = field(default_factory=Sessions)
+    limits: Limits = field(default_factory=Limits)
+    weights: Weights = field(default_factory=Weights)
+
+    def model_names(self) -> tuple[str, ...]:
+        """The model names to show: those of `[models]`, and the customary ones unless only the listed count."""
+        listed = tuple(self.models)
+        if self.server.strict_models and listed:
+            return listed
+        return listed + tuple(name for name in KNOWN_MODELS if name not in self.models)
+
+    def engines_for(self, model: str | None) -> Engines | None:
+        """The engine set that a client's model name means; None for one that is refused."""
+        alias = self.models.get(model or "")
+        if alias is None:
+            refused = self.server.strict_models and model is not None and model not in self.model_names()
+            return None if refused else self.engines
+        return _combined(self.engines, alias)
+
+
+def _combined(base: Engines, alias: ModelAlias) -> Engines:
+    """The base with what the alias names; the options of a replaced engine go with it."""
+    chosen = {role: getattr(alias, role) or getattr(base, role) for role in OPTION_ROLES}
+    options = dict(base.options)
+    for role in OPTION_ROLES:
+        if getattr(alias, role) is not None:
+            options.pop(role, None)
+    options |= alias.options
+    return Engines(**chosen, options=options)
