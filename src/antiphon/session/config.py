@@ -137,6 +137,8 @@ class SessionConfig:
     include: tuple[Include, ...] | None = None
     reasoning: Reasoning | None = None
     parallel_tool_calls: bool | None = None
+    temperature: float | None = None
+    """Beta and preview only; GA neither takes nor shows it."""
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 

@@ -30,6 +30,9 @@ from antiphon.session.playback import Speech
 MAX_KEPT_AUDIO_BYTES = 32 * 1024 * 1024
 """Audio of items kept for `retrieve`, a session: about 11 minutes. The oldest goes first."""
 
+MAX_GONE_ITEMS = 256
+"""Deleted items that a response may still refer to; without their audio."""
+
 ROOT = "root"
 """What a client writes as `previous_item_id` to put an item first."""
 
@@ -138,6 +141,7 @@ class Conversation:
     id: str
     _order: list[str] = field(default_factory=list)
     _entries: dict[str, Entry] = field(default_factory=dict)
+    _gone: dict[str, Entry] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Entry]:
         return (self._entries[item_id] for item_id in self._order)
@@ -148,6 +152,10 @@ class Conversation:
     def get(self, item_id: str) -> Entry | None:
         """An entry, if it is here."""
         return self._entries.get(item_id)
+
+    def known(self, item_id: str) -> Entry | None:
+        """An entry that is or was here, for references; the deleted ones are remembered up to a bound."""
+        return self._entries.get(item_id) or self._gone.get(item_id)
 
     @property
     def last_id(self) -> str | None:
@@ -173,9 +181,14 @@ class Conversation:
 
     def delete(self, item_id: str) -> bool:
         """Remove an entry; False when there is none."""
-        if self._entries.pop(item_id, None) is None:
+        entry = self._entries.pop(item_id, None)
+        if entry is None:
             return False
         self._order.remove(item_id)
+        entry.let_go()
+        self._gone[item_id] = entry
+        if len(self._gone) > MAX_GONE_ITEMS:
+            del self._gone[next(iter(self._gone))]
         return True
 
     def let_go(self) -> None:

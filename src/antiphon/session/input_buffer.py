@@ -7,7 +7,8 @@ from antiphon.audio.pcm import SAMPLE_BYTES, ms_in, samples_in, samples_of
 
 MIN_COMMIT_MS = 100
 MAX_BUFFER_S = 600
-"""Manual turns: 10 minutes, 29 MB. The provider names no limit, but a buffer without one ends a process."""
+"""10 minutes, 29 MB. The provider names no limit, but a buffer without one ends a process. By hand, more is
+refused; a turn that turn detection holds open is ended there."""
 QUIET_KEPT_MS = 10_000
 """With turn detection on and nobody speaking, older audio can never be part of a turn; 10 s (0.5 MB) stay for
 an `input_audio_buffer.commit` by hand."""
@@ -31,7 +32,12 @@ class InputBuffer:
 
     def has_room(self, pcm: bytes) -> bool:
         """Whether an append stays within the bound."""
-        return self.end + samples_of(pcm) - self.start <= samples_in(MAX_BUFFER_S * 1000)
+        return self.end + samples_of(pcm) - self.start < samples_in(MAX_BUFFER_S * 1000)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the bound is reached."""
+        return not self.has_room(b"")
 
     def append(self, pcm: bytes) -> None:
         """Add audio at the end; whole samples only."""

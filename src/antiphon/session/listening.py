@@ -61,7 +61,10 @@ class Listening:
                 yield self._begin(rules)
             elif turn is Turn.STOPPED:
                 yield from self._end(score.end)
-        if self.turn_id is None:
+        if self.turn_id is not None and self.buffer.is_full:
+            self._detector.reset()
+            yield from self._end(self.buffer.end)
+        elif self.turn_id is None:
             self.buffer.keep_last(max(QUIET_KEPT_MS, rules.prefix_padding_ms))
         else:
             yield from self._tell(self.turn_id, self.buffer.end)

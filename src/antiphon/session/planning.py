@@ -4,13 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from antiphon.protocol import errors
+from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.errors import ErrorDetail
-from antiphon.protocol.items import ItemReference, Message
+from antiphon.protocol.items import InputItem, ItemReference, Message
 from antiphon.protocol.response import ResponseParams
 from antiphon.protocol.wire import UNSET, UnsetType
 from antiphon.session.config import SessionConfig, SessionSettings, given, modality_error, tools_error
 from antiphon.session.conversation import Conversation, Entry, entry_of
 from antiphon.session.response import Plan
+
+BESIDE_CONFIG = ("conversation", "input", "metadata", "replaces", "queues", "discards", "appends")
+"""Keys of a `response.create` that say nothing of how the answer is made."""
 
 
 def standing(conversation: Conversation) -> tuple[Entry, ...]:
@@ -18,6 +22,11 @@ def standing(conversation: Conversation) -> tuple[Entry, ...]:
     return tuple(
         entry for entry in conversation if not (isinstance(entry.item, Message) and entry.item.status == "in_progress")
     )
+
+
+def is_out_of_band(params: ResponseParams) -> bool:
+    """Whether the response leaves nothing in the conversation."""
+    return params.conversation == "none" or (isinstance(params, ResponseWishes) and params.discards)
 
 
 def plan_of(
@@ -43,15 +52,13 @@ def plan_of(
     return Plan(
         config=after,
         context=context,
-        in_conversation=params.conversation != "none",
+        in_conversation=not is_out_of_band(params),
         metadata=None if params.metadata is UNSET else params.metadata,
     )
 
 
 def _configured(config: SessionConfig, params: ResponseParams) -> SessionConfig:
-    keys = given(params)
-    for other in ("conversation", "input", "metadata"):
-        keys.pop(other, None)
+    keys = {key: value for key, value in given(params).items() if key not in BESIDE_CONFIG}
     modalities = keys.pop("output_modalities", None)
     if modalities is not None:
         keys["modality"] = modalities[0]
@@ -67,11 +74,22 @@ def _context(
     """The items that the client gives for this response alone, or the conversation."""
     if isinstance(params.input, UnsetType):
         return standing(conversation)
+    return entries_of(params.input, "response.input", conversation, settings, decode)
+
+
+def entries_of(
+    items: tuple[InputItem, ...],
+    owner: str,
+    conversation: Conversation,
+    settings: SessionSettings,
+    decode: Callable[[bytes], bytes],
+) -> tuple[Entry, ...] | ErrorDetail:
+    """Entries of items that a client gives with a response; references are looked up."""
     entries = []
-    for index, item in enumerate(params.input):
-        path = f"response.input[{index}]"
+    for index, item in enumerate(items):
+        path = f"{owner}[{index}]"
         if isinstance(item, ItemReference):
-            entry = conversation.get(item.id)
+            entry = conversation.known(item.id)
             if entry is None:
                 return errors.reference_unknown(item.id, f"{path}.id")
         else:

@@ -28,6 +28,8 @@ class Responses:
         self._open: dict[str, Answer] = {}
         self.has_spoken = False
         """Whether the session has produced assistant audio; locks the voice."""
+        self.played_at: float | None = None
+        """When the last answer will have been played to its end, if nobody has spoken since."""
 
     @property
     def active_id(self) -> str | None:
@@ -82,6 +84,7 @@ class Responses:
             tool_choice=config.tool_choice,
             parallel_tool_calls=config.parallel_tool_calls is not False,
             max_output_tokens=None if config.max_output_tokens == "inf" else config.max_output_tokens,
+            temperature=config.temperature,
             reasoning_effort=(config.reasoning.effort or None) if config.reasoning else None,
             voice=voice if isinstance(voice, str) else voice.id,
             speed=config.output.speed,
@@ -130,6 +133,8 @@ class Responses:
     ) -> Iterator[Effect]:
         del self._open[answer.id]
         yield from answer.finish(status, details)
+        if answer.plan.in_conversation:
+            self.played_at = now + answer.spoken_ms / 1000
         self._conversation.let_go()
         yield Report(_fact(self._settings.session_id, answer, status, now))
 

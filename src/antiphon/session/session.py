@@ -4,7 +4,9 @@ It decides everything and does nothing: it never awaits, logs, reads a clock or 
 mistake is an `error` event and changes nothing; an exception is a bug of ours.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from msgspec import structs
@@ -15,6 +17,7 @@ from antiphon.ports import TurnEnded
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
+from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.response import Cancelled, ResponseParams
@@ -27,10 +30,13 @@ from antiphon.session.effects import Close, Effect, Report, Send
 from antiphon.session.input_buffer import MAX_BUFFER_S, MIN_COMMIT_MS
 from antiphon.session.inputs import Input
 from antiphon.session.listening import Began, Ended, Listening, Went
-from antiphon.session.planning import plan_of, standing
+from antiphon.session.planning import entries_of, is_out_of_band, plan_of, standing
 from antiphon.session.response import Plan
 from antiphon.session.responses import Responses
 from antiphon.session.transcription import Transcriptions
+
+MAX_QUEUED_RESPONSES = 16
+"""Responses that wait for the running one (preview); one more is refused like a second response of GA."""
 
 EXPIRED = 1001
 """The close code of a session that has reached its end."""
@@ -41,9 +47,9 @@ class Session:
 
     def __init__(self, settings: SessionSettings) -> None:
         self.config = SessionConfig(instructions=settings.instructions)
-        self.deadline: float | None = None
-        """When a `Tick` is due, in seconds of the runtime's clock."""
         self._settings = settings
+        self._expires: float | None = None
+        self._queue: deque[inputs.Received] = deque()
         self._conversation = Conversation(settings.new_id("conv"))
         self._listening = Listening(settings.new_id)
         self._words = Transcriptions(settings)
@@ -54,7 +60,23 @@ class Session:
 
         `now` is monotonic seconds. It never goes back.
         """
-        return list(_ON_INPUT[type(news)](self, news, now))
+        return [*_ON_INPUT[type(news)](self, news, now), *self._next_in_queue(now)]
+
+    @property
+    def deadline(self) -> float | None:
+        """When a `Tick` is due, in seconds of the runtime's clock."""
+        times = [time for time in (self._expires, self._idle_at) if time is not None]
+        return min(times, default=None)
+
+    @property
+    def _idle_at(self) -> float | None:
+        """When the caller will have been silent for too long."""
+        rules, played_at = self.config.input.turns, self._responses.played_at
+        if rules is None or rules.idle_timeout_ms is None or played_at is None:
+            return None
+        if self._listening.turn_id is not None or self._responses.active_id is not None:
+            return None
+        return played_at + rules.idle_timeout_ms / 1000
 
     @property
     def session_id(self) -> str:
@@ -74,8 +96,8 @@ class Session:
     # Links
 
     def _joined(self, news: inputs.Joined, now: float) -> Iterator[Effect]:
-        if self.deadline is None and self._settings.lifetime_s is not None:
-            self.deadline = now + self._settings.lifetime_s
+        if self._expires is None and self._settings.lifetime_s is not None:
+            self._expires = now + self._settings.lifetime_s
         yield Send(tell.SessionCreated(session=shown(self.config, self._settings)), to=news.origin)
 
     def _left(self, news: inputs.Left, now: float) -> Iterator[Effect]:
@@ -85,22 +107,37 @@ class Session:
         yield Send(tell.Error(error=news.error), to=news.origin)
 
     def _tick(self, news: inputs.Tick, now: float) -> Iterator[Effect]:
-        if self.deadline is None or now < self.deadline:
-            return
-        error = errors.session_expired((self._settings.lifetime_s or 0) // 60)
-        self.deadline = None
-        yield Send(tell.Error(error=error))
-        yield Close(EXPIRED, error.message)
+        if self._expires is not None and now >= self._expires:
+            self._expires = None
+            error = errors.session_expired((self._settings.lifetime_s or 0) // 60)
+            yield Send(tell.Error(error=error))
+            yield Close(EXPIRED, error.message)
+        elif self._idle_at is not None and now >= self._idle_at:
+            yield from self._fell_silent(now)
 
     def _received(self, news: inputs.Received, now: float) -> Iterator[Effect]:
         """Obey a client event, or refuse it whole."""
         event = news.event
+        if self._has_to_wait(event):
+            self._queue.append(news)
+            return
         answer = _ON_EVENT[type(event)](self, event, now)
         if isinstance(answer, ErrorDetail):
             event_id = None if event.event_id is UNSET else event.event_id
             yield Send(tell.Error(error=structs.replace(answer, event_id=event_id)), to=news.origin)
         else:
             yield from answer
+
+    def _has_to_wait(self, event: said.ClientEvent) -> bool:
+        """Whether a response was asked for that begins when the running one has ended."""
+        wishes = event.response if isinstance(event, said.ResponseCreate) else None
+        if not isinstance(wishes, ResponseWishes) or not wishes.queues or len(self._queue) >= MAX_QUEUED_RESPONSES:
+            return False
+        return self._responses.active_id is not None
+
+    def _next_in_queue(self, now: float) -> Iterator[Effect]:
+        while self._queue and self._responses.active_id is None:
+            yield from self._received(self._queue.popleft(), now)
 
     # Configuration
 
@@ -138,6 +175,7 @@ class Session:
                 yield from self._turn_ended(stretch, rules or TurnRules(), now)
 
     def _turn_began(self, turn: Began, rules: TurnRules, now: float) -> Iterator[Effect]:
+        self._responses.played_at = None
         yield Send(tell.InputAudioBufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id))
         if rules.interrupt_response:
             yield from self._responses.cancel(None, Cancelled(reason="turn_detected"), now)
@@ -157,6 +195,19 @@ class Session:
         plan = Plan(config=self.config, context=standing(self._conversation), follows_turn=True)
         yield from self._responses.create(plan, now)
 
+    def _fell_silent(self, now: float) -> Iterator[Effect]:
+        """The caller has said nothing for the idle timeout: a turn of silence, and an answer to it."""
+        silent_ms = (self.config.input.turns or TurnRules()).idle_timeout_ms or 0
+        end_ms = self._listening.buffer.end_ms
+        item_id, pcm = self._listening.take()
+        yield Send(
+            tell.InputAudioBufferTimeoutTriggered(
+                audio_start_ms=max(0, end_ms - silent_ms), audio_end_ms=end_ms, item_id=item_id
+            )
+        )
+        yield from self._commit_item(item_id, pcm, now, words="")
+        yield from self._responses.create(Plan(config=self.config, context=standing(self._conversation)), now)
+
     def _answers_turns(self, rules: TurnRules) -> bool:
         return rules.create_response and self._settings.kind == "realtime"
 
@@ -166,17 +217,18 @@ class Session:
             return errors.commit_too_small(pending_ms, MIN_COMMIT_MS)
         return self._commit_item(*self._listening.take(), now)
 
-    def _commit_item(self, item_id: str, pcm: bytes, now: float) -> Iterator[Effect]:
-        """The caller's audio becomes an item."""
+    def _commit_item(self, item_id: str, pcm: bytes, now: float, words: str | None = None) -> Iterator[Effect]:
+        """The caller's audio becomes an item; `words` are given where they are known without hearing."""
         previous = self._conversation.last_id
         item = Message(id=item_id, status="completed", role="user", content=(InputAudio(transcript=None),))
-        entry = Entry(item, pcm=pcm)
+        entry = Entry(item, pcm=pcm, words=words)
         self._conversation.add(entry)
         self._conversation.let_go()
         yield Send(tell.InputAudioBufferCommitted(previous_item_id=previous, item_id=item_id))
         yield from self._show(entry)
         yield Report(TurnEnded(self.session_id, item_id, ms_of(pcm)))
-        yield from self._words.commit(entry, self.config.input.transcription, now)
+        if words is None:
+            yield from self._words.commit(entry, self.config.input.transcription, now)
 
     def _clear(self, event: said.InputAudioBufferClear, now: float) -> "Answered":
         turn_id = self._listening.turn_id
@@ -256,9 +308,15 @@ class Session:
         if self._settings.kind == "transcription":
             return errors.no_responses_here()
         params = event.response or ResponseParams()
+        wishes = params if isinstance(params, ResponseWishes) else ResponseWishes()
         active = self._responses.active_id
-        if active is not None and params.conversation != "none":
+        if active is not None and not wishes.replaces and not is_out_of_band(params):
             return errors.active_response(active)
+        added = entries_of(
+            wishes.appends, "response.append_input_items", self._conversation, self._settings, self._decode
+        )
+        if isinstance(added, ErrorDetail):
+            return added
         plan = plan_of(
             params,
             self.config,
@@ -267,7 +325,15 @@ class Session:
             has_spoken=self._responses.has_spoken,
             decode=self._decode,
         )
-        return plan if isinstance(plan, ErrorDetail) else self._responses.create(plan, now)
+        return plan if isinstance(plan, ErrorDetail) else self._respond(plan, wishes, added, now)
+
+    def _respond(self, plan: Plan, wishes: ResponseWishes, added: tuple[Entry, ...], now: float) -> Iterator[Effect]:
+        if wishes.replaces:
+            yield from self._responses.cancel(None, Cancelled(reason="client_cancelled"), now)
+        for entry in added if plan.in_conversation else ():
+            self._conversation.add(entry)
+            yield from self._show(entry)
+        yield from self._responses.create(replace(plan, context=(*plan.context, *added)), now)
 
     def _cancel_response(self, event: said.ResponseCancel, now: float) -> "Answered":
         response_id = event.response_id or self._responses.active_id
