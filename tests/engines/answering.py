@@ -35,6 +35,17 @@ async def deltas_of(run: Run) -> list[Delta]:
     return [delta async for delta in run]
 
 
+async def broken(run: Run) -> tuple[list[Delta], Exception]:
+    """What a run gave before it failed, and how it failed."""
+    got: list[Delta] = []
+    try:
+        async for delta in run:
+            got.append(delta)  # noqa: PERF401 -- what came before the failure counts
+    except Exception as error:  # noqa: BLE001 -- handed back to be looked at
+        return got, error
+    raise AssertionError(f"the run did not fail, it gave {got}")
+
+
 def text_in(deltas: list[Delta]) -> str:
     return "".join(d.text for d in deltas if isinstance(d, TextDelta))
 

@@ -10,7 +10,8 @@ from antiphon.audio.pcm import RATE_HZ, from_float, ms_of, silence
 from antiphon.engines import registry
 from antiphon.engines.registry import SetupError
 from antiphon.engines.tone import ToneASR, ToneASROptions, ToneTTS, ToneTTSOptions, ToneTurn, ToneVAD
-from antiphon.ports import EngineError, HearingOptions, Transcript
+from antiphon.engines.tone_llm import ToneLLM
+from antiphon.ports import ASR, LLM, TTS, VAD, EngineError, HearingOptions, Transcript, TurnModel
 
 
 def tone(hz: float, ms: int, level: float = 0.3) -> bytes:
@@ -210,10 +211,15 @@ def test_all_tone_engines_are_made_by_name() -> None:
 
 
 def test_start_and_stop_do_nothing() -> None:
-    """There is nothing to load."""
+    """Each is an engine of its role, with nothing to load."""
 
     async def main() -> None:
-        for engine in (ToneVAD(), ToneTurn(), ToneASR(), ToneTTS()):
+        vad: VAD = ToneVAD()
+        turn: TurnModel = ToneTurn()
+        asr: ASR = ToneASR()
+        llm: LLM = ToneLLM()
+        tts: TTS = ToneTTS()
+        for engine in (vad, turn, asr, llm, tts):
             await engine.start()
             await engine.stop()
 

@@ -244,7 +244,7 @@ class ToneTTSOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class ToneTTS(_Named):
     """A sine per character. The voice `low` is half as high, `high` twice."""
 
-    voices = ("mid", "low", "high")
+    voices: tuple[str, ...] = ("mid", "low", "high")
 
     def __init__(self, name: str = "tone", options: ToneTTSOptions | None = None) -> None:
         super().__init__(name)
