@@ -1,0 +1,92 @@
+"""Who is let in at `/v1/realtime`: a connection's headers and query in, its scope or a refusal out.
+
+The provider accepts every upgrade and says afterwards what was wrong: one `error` event, and a close in the
+same instant, 3000 for keys and 4000 for the shape of the request. So do we.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from antiphon.dialects import detect
+from antiphon.link import Scope
+from antiphon.protocol import errors
+from antiphon.protocol.errors import ErrorDetail
+from antiphon.transports.auth import Keys, key_in, masked, without_keys
+
+BAD_KEY = 3000
+BAD_REQUEST = 4000
+
+TRANSCRIPTION = "transcription"
+
+
+def any_model(name: str) -> bool:  # noqa: ARG001 -- a rule that knows no exception
+    """Let every model name pass."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The operator's rules."""
+
+    keys: Keys = field(default_factory=Keys)
+    knows_model: Callable[[str], bool] = any_model
+    """Whether a client may ask for this model name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """What a connection shows as it opens. Header names are in lower case; the last of equals counts."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    subprotocols: tuple[str, ...] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a connection is closed as soon as it is open."""
+
+    error: ErrorDetail
+    code: int
+
+    @property
+    def reason(self) -> str:
+        """The close reason: the error's type, and its code where it has one."""
+        return self.error.type if self.error.code is None else f"{self.error.type}.{self.error.code}"
+
+
+def admit(knock: Knock, gate: Gate) -> Scope | Refusal:
+    """Let a connection in, or say what is wrong: first the key, then the dialect, then the request."""
+    key = key_in(knock.headers, knock.subprotocols, knock.query)
+    principal = "" if gate.keys.is_open or key is None else gate.keys.name_of(key)
+    if key is None and not gate.keys.is_open:
+        return Refusal(errors.missing_key(), BAD_KEY)
+    if principal is None:
+        return Refusal(errors.bad_key(masked(key or "")), BAD_KEY)
+    dialect = detect.detect(knock.headers.items(), knock.subprotocols, knock.query)
+    error = None if detect.is_spoken(dialect) else errors.beta_disabled()
+    error = error or _model_error(knock.query, gate)
+    if error is not None:
+        return Refusal(error, BAD_REQUEST)
+    return Scope(
+        transport="websocket",
+        dialect=dialect,
+        model=knock.query.get("model"),
+        intent=knock.query.get("intent"),
+        principal=principal,
+        client=knock.client,
+        query=without_keys(knock.query),
+    )
+
+
+def _model_error(query: Mapping[str, str], gate: Gate) -> ErrorDetail | None:
+    """A connection names exactly one of a model and the intent to transcribe."""
+    model, intent = query.get("model"), query.get("intent")
+    if intent is not None and intent != TRANSCRIPTION:
+        return errors.invalid_intent(errors.clipped(intent))
+    if intent is not None:
+        return errors.model_with_transcription() if model else None
+    if not model:
+        return errors.missing_model()
+    return None if gate.knows_model(model) else errors.unknown_model(errors.clipped(model))
