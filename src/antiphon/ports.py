@@ -367,6 +367,16 @@ class ResponseEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftEnded:
+    """A draft became the answer, or was dropped because the caller went on."""
+
+    session_id: str
+    was_kept: bool
+    seconds: float
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFailed:
     """An engine raised, hung or was missing."""
 
@@ -375,7 +385,7 @@ class EngineFailed:
     message: str
 
 
-Fact: TypeAlias = SessionOpened | SessionClosed | TurnEnded | Transcribed | ResponseEnded | EngineFailed
+Fact: TypeAlias = SessionOpened | SessionClosed | TurnEnded | Transcribed | ResponseEnded | DraftEnded | EngineFailed
 
 
 class Meter(Protocol):

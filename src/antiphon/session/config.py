@@ -53,8 +53,17 @@ NOISE_STRENGTH = 1.0
 
 MODELS_WITHOUT_TURN_DETECTION = ("gpt-realtime-whisper", "gpt-live-transcribe")
 
-SEMANTIC_SILENCE_MS = {"low": 1200, "medium": 800, "auto": 800, "high": 450}
-"""How long `semantic_vad` waits by eagerness while no turn model judges the words."""
+FINISHED_SILENCE_MS = {"low": 600, "medium": 400, "auto": 400, "high": 250}
+"""`semantic_vad`: the silence that ends a turn whose words sound finished, by eagerness."""
+
+UNFINISHED_SILENCE_MS = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
+"""`semantic_vad`: the longest wait for a caller who sounds as if there is more to come; by the reference."""
+
+UNJUDGED_SILENCE_MS = {"low": 1200, "medium": 800, "auto": 800, "high": 450}
+"""`semantic_vad` where no turn model or no recogniser can judge: plain silence, by eagerness."""
+
+FINISHED = 0.5
+"""From this probability on, a turn counts as finished."""
 
 UNLIMITED_S = 365 * 24 * 3600
 """What `expires_at` shows when the operator sets no limit; the wire wants a number."""
@@ -77,6 +86,9 @@ class SessionSettings:
     hears_audio: bool = False
     sees_images: bool = False
     has_asr: bool = True
+    has_turn_model: bool = False
+    anticipates: bool = False
+    """Whether answers are drafted while the silence that ends a turn still lasts."""
 
     @property
     def expires_at(self) -> int:
@@ -97,10 +109,20 @@ class TurnRules:
     create_response: bool = True
     interrupt_response: bool = True
 
+    def silence_ms(self, finished: float | None) -> int:
+        """The silence that ends a turn which is `finished` with this probability.
+
+        None: not judged yet. Only `semantic_vad` asks.
+        """
+        if self.kind == "server_vad":
+            return self.silence_duration_ms
+        table = FINISHED_SILENCE_MS if finished is not None and finished >= FINISHED else UNFINISHED_SILENCE_MS
+        return table[self.eagerness]
+
     @property
-    def silence_ms(self) -> int:
-        """The silence that ends a turn."""
-        return self.silence_duration_ms if self.kind == "server_vad" else SEMANTIC_SILENCE_MS[self.eagerness]
+    def unjudged_silence_ms(self) -> int:
+        """The silence that ends a turn when nothing can judge it."""
+        return self.silence_duration_ms if self.kind == "server_vad" else UNJUDGED_SILENCE_MS[self.eagerness]
 
 
 @dataclass(frozen=True, slots=True)

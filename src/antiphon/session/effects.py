@@ -37,6 +37,16 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """Ask the turn model whether the caller has finished. Answered by `Judged` with the same `cut`, or never."""
+
+    item_id: str
+    cut: int
+    text: str
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Close the recogniser stream of an item; no answer is wanted any more."""
 
@@ -49,6 +59,13 @@ class Respond:
 
     response_id: str
     prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The draft is an answer now: its engine need not hold back any more."""
+
+    response_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +90,4 @@ class Close:
     reason: str
 
 
-Effect: TypeAlias = Send | Hear | Settle | Forget | Respond | Stop | Report | Close
+Effect: TypeAlias = Send | Hear | Settle | Judge | Forget | Respond | Release | Stop | Report | Close

@@ -82,6 +82,15 @@ class Unrecognised:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """The turn model's verdict on the first `cut` samples of an item: the probability that the turn is over."""
+
+    item_id: str
+    cut: int
+    finished: float
+
+
+@dataclass(frozen=True, slots=True)
 class Produced:
     """A piece of an answer."""
 
@@ -116,5 +125,5 @@ class Tick:
 
 
 Input: TypeAlias = (
-    Joined | Left | Received | Refused | Heard | Recognised | Unrecognised | Produced | Finished | Broke | Tick
+    Joined | Left | Received | Refused | Heard | Recognised | Unrecognised | Judged | Produced | Finished | Broke | Tick
 )

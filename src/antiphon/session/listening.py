@@ -28,6 +28,27 @@ class Went:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """The caller is quiet. All audio of the turn so far has been told."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """The pause has lasted for more than a moment."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The caller goes on: the pause was none."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The turn has stopped at `end_ms`; `pcm` is all of it."""
 
@@ -36,17 +57,20 @@ class Ended:
     pcm: bytes
 
 
-Stretch: TypeAlias = Began | Went | Ended
+Stretch: TypeAlias = Began | Went | Paused | Still | Resumed | Ended
 
 
 class Listening:
-    """The input audio buffer and the turn in it."""
+    """The input audio buffer and the turn in it. `judges` says that somebody tells `finished` in a pause."""
 
-    def __init__(self, new_id: Callable[[str], str]) -> None:
+    def __init__(self, new_id: Callable[[str], str], *, judges: bool = False) -> None:
         self.buffer = InputBuffer()
         self.turn_id: str | None = None
         """The user item that the open turn will become; announced already."""
+        self.finished: float | None = None
+        """How probably the caller has finished, as judged in this pause; None: not judged."""
         self._new_id = new_id
+        self._judges = judges
         self._detector = TurnDetector()
         self._told = 0
 
@@ -56,21 +80,34 @@ class Listening:
         if rules is None:
             return
         for score in scores:
-            turn = self._detector.hear(score, rules)
-            if turn is Turn.STARTED:
-                yield self._begin(rules)
-            elif turn is Turn.STOPPED:
-                yield from self._end(score.end)
+            silence_ms = rules.silence_ms(self.finished) if self._judges else rules.unjudged_silence_ms
+            turn = self._detector.hear(score, rules, silence_ms)
+            if turn is not None:
+                yield from self._turned(turn, score, rules)
         if self.turn_id is not None and self.buffer.is_full:
             self._detector.reset()
-            yield from self._end(self.buffer.end)
+            yield from self._end(self.turn_id, self.buffer.end)
         elif self.turn_id is None:
             self.buffer.keep_last(max(QUIET_KEPT_MS, rules.prefix_padding_ms))
         else:
             yield from self._tell(self.turn_id, self.buffer.end)
 
+    def _turned(self, turn: Turn, score: Score, rules: TurnRules) -> Iterator[Stretch]:
+        if turn is Turn.STARTED or self.turn_id is None:
+            yield self._begin(rules)
+        elif turn is Turn.STOPPED:
+            yield from self._end(self.turn_id, score.end)
+        elif turn is Turn.PAUSED:
+            yield from self._tell(self.turn_id, score.end)
+            yield Paused(self.turn_id)
+        elif turn is Turn.STILL:
+            yield Still(self.turn_id)
+        else:
+            self.finished = None
+            yield Resumed(self.turn_id)
+
     def _begin(self, rules: TurnRules) -> Began:
-        self.turn_id = self._new_id("item")
+        self.turn_id, self.finished = self._new_id("item"), None
         self.buffer.drop_before(self._detector.onset - samples_in(rules.prefix_padding_ms))
         self._told = self.buffer.start
         return Began(self.turn_id, ms_in(self._told))
@@ -78,14 +115,23 @@ class Listening:
     def _tell(self, item_id: str, end: int) -> Iterator[Went]:
         """Hand on what has not been told of the turn."""
         pcm = self.buffer.read(self._told, end)
-        self._told = end
+        self._told = max(self._told, end)
         if pcm:
             yield Went(item_id, pcm)
 
-    def _end(self, end: int) -> Iterator[Stretch]:
-        item_id, self.turn_id = str(self.turn_id), None
+    def _end(self, item_id: str, end: int) -> Iterator[Stretch]:
+        self.turn_id = None
         yield from self._tell(item_id, end)
         yield Ended(item_id, ms_in(end), self.buffer.take(end))
+
+    def last(self, ms: int) -> bytes:
+        """The end of the open turn's audio."""
+        return self.buffer.read(max(self.buffer.start, self.buffer.end - samples_in(ms)), self.buffer.end)
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the pause has lasted for more than a moment."""
+        return self._detector.is_still
 
     def take(self) -> tuple[str, bytes]:
         """Commit by hand: the id of the turn that was announced, or a new one, and all audio."""

@@ -4,6 +4,7 @@ News of a response that is not here any more is dropped here, and nowhere else.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from antiphon.ports import EngineFailed, Prompt, ResponseEnded
 from antiphon.protocol.errors import SERVER_ERROR
@@ -12,6 +13,7 @@ from antiphon.protocol.response import Cancelled, Failed, ResponseError, Respons
 from antiphon.protocol.session import FunctionTool
 from antiphon.session.config import SessionSettings
 from antiphon.session.conversation import Conversation, Entry
+from antiphon.session.drafts import Drafts
 from antiphon.session.effects import Effect, Report, Respond, Stop
 from antiphon.session.inputs import Broke, Finished, Produced
 from antiphon.session.response import Answer, Plan, Times
@@ -26,6 +28,7 @@ class Responses:
         self._conversation = conversation
         self._words = words
         self._open: dict[str, Answer] = {}
+        self._drafts = Drafts(settings.session_id)
         self.has_spoken = False
         """Whether the session has produced assistant audio; locks the voice."""
         self.played_at: float | None = None
@@ -36,16 +39,49 @@ class Responses:
         """The response that writes to the conversation."""
         return next((answer.id for answer in self._open.values() if answer.plan.in_conversation), None)
 
-    def create(self, plan: Plan, now: float) -> Iterator[Effect]:
-        """Begin a response; its engine starts once the words that it needs are known."""
+    def draft(self, plan: Plan, now: float) -> Iterator[Effect]:
+        """Begin an answer to a turn that may not be over; the turn is the last entry of the plan's context."""
+        prompt = replace(self._prompt(plan), draft=True)
+        yield from self._drafts.begin(self._settings.new_id("resp"), plan.context[-1], prompt, now)
+
+    @property
+    def is_drafting(self) -> bool:
+        """Whether an answer is being drafted."""
+        return self._drafts.is_open
+
+    def drop_draft(self, now: float) -> Iterator[Effect]:
+        """Whatever the draft was based on has changed."""
+        yield from self._drafts.drop(now)
+
+    def answer_turn(self, plan: Plan, now: float) -> Iterator[Effect]:
+        """The turn is over, and is the last entry of the plan's context: what was drafted is the answer."""
+        kept = self._drafts.keep(now)
+        if kept is None:
+            yield from self.create(plan, now)
+            return
+        draft, effects = kept
+        yield from self._open_answer(draft.response_id, plan, now).created()
+        yield from effects
+        for news in draft.kept:
+            if isinstance(news, Produced):
+                yield from self.produced(news, now)
+            else:
+                yield from self.finished(news, now)
+
+    def _open_answer(self, response_id: str, plan: Plan, now: float) -> Answer:
         answer = Answer(
-            id=self._settings.new_id("resp"),
+            id=response_id,
             plan=plan,
             conversation=self._conversation,
             new_id=self._settings.new_id,
             times=Times(created=now),
         )
         self._open[answer.id] = answer
+        return answer
+
+    def create(self, plan: Plan, now: float) -> Iterator[Effect]:
+        """Begin a response; its engine starts once the words that it needs are known."""
+        answer = self._open_answer(self._settings.new_id("resp"), plan, now)
         yield from answer.created()
         for entry in plan.context:
             if entry.needs_words and not self._settings.hears_audio:
@@ -94,6 +130,7 @@ class Responses:
         """A piece of an answer has come."""
         answer = self._open.get(news.response_id)
         if answer is None:
+            self._drafts.take(news)
             return
         yield from answer.take(news.delta, news.usage, now)
         if answer.times.first_audio is not None:
@@ -102,14 +139,18 @@ class Responses:
     def finished(self, news: Finished, now: float) -> Iterator[Effect]:
         """The engine is done."""
         answer = self._open.get(news.response_id)
-        if answer is not None:
+        if answer is None:
+            self._drafts.take(news)
+        else:
             answer.usage = news.usage
             yield from self._end(answer, "incomplete" if answer.ending else "completed", answer.ending, now)
 
     def broke(self, news: Broke, now: float) -> Iterator[Effect]:
         """The engine has failed."""
         answer = self._open.get(news.response_id)
-        if answer is not None:
+        if answer is None:
+            self._drafts.take(news)
+        else:
             answer.usage = news.usage
             yield Report(EngineFailed(self._settings.session_id, "responder", news.message))
             yield from self._fail(answer, news.message, news.code, news.type, now)

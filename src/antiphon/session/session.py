@@ -12,25 +12,21 @@ from typing import Any
 from msgspec import structs
 
 from antiphon.audio import g711
-from antiphon.audio.pcm import ms_of
-from antiphon.ports import TurnEnded
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
 from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.errors import ErrorDetail
-from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.response import Cancelled, ResponseParams
 from antiphon.protocol.session import AudioFormat, PcmFormat, PcmuFormat
 from antiphon.protocol.wire import UNSET
 from antiphon.session import inputs
-from antiphon.session.config import SessionConfig, SessionSettings, TurnRules, apply, shown
+from antiphon.session.caller import Caller, announced
+from antiphon.session.config import SessionConfig, SessionSettings, apply, shown
 from antiphon.session.conversation import Conversation, Entry, entry_of
-from antiphon.session.effects import Close, Effect, Report, Send
-from antiphon.session.input_buffer import MAX_BUFFER_S, MIN_COMMIT_MS
+from antiphon.session.effects import Close, Effect, Send
 from antiphon.session.inputs import Input
-from antiphon.session.listening import Began, Ended, Listening, Went
-from antiphon.session.planning import entries_of, is_out_of_band, plan_of, standing
+from antiphon.session.planning import entries_of, is_out_of_band, plan_of
 from antiphon.session.response import Plan
 from antiphon.session.responses import Responses
 from antiphon.session.transcription import Transcriptions
@@ -51,9 +47,9 @@ class Session:
         self._expires: float | None = None
         self._queue: deque[inputs.Received] = deque()
         self._conversation = Conversation(settings.new_id("conv"))
-        self._listening = Listening(settings.new_id)
         self._words = Transcriptions(settings)
         self._responses = Responses(settings, self._conversation, self._words)
+        self._caller = Caller(settings, self._conversation, self._words, self._responses)
 
     def handle(self, news: Input, now: float) -> list[Effect]:
         """Take one input; give all its effects, to be performed in order before the next input.
@@ -65,18 +61,9 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When a `Tick` is due, in seconds of the runtime's clock."""
-        times = [time for time in (self._expires, self._idle_at) if time is not None]
+        idle_at = self._caller.idle_at(self.config.input.turns)
+        times = [time for time in (self._expires, idle_at) if time is not None]
         return min(times, default=None)
-
-    @property
-    def _idle_at(self) -> float | None:
-        """When the caller will have been silent for too long."""
-        rules, played_at = self.config.input.turns, self._responses.played_at
-        if rules is None or rules.idle_timeout_ms is None or played_at is None:
-            return None
-        if self._listening.turn_id is not None or self._responses.active_id is not None:
-            return None
-        return played_at + rules.idle_timeout_ms / 1000
 
     @property
     def session_id(self) -> str:
@@ -112,8 +99,8 @@ class Session:
             error = errors.session_expired((self._settings.lifetime_s or 0) // 60)
             yield Send(tell.Error(error=error))
             yield Close(EXPIRED, error.message)
-        elif self._idle_at is not None and now >= self._idle_at:
-            yield from self._fell_silent(now)
+        else:
+            yield from self._caller.tick(self.config, now)
 
     def _received(self, news: inputs.Received, now: float) -> Iterator[Effect]:
         """Obey a client event, or refuse it whole."""
@@ -121,6 +108,8 @@ class Session:
         if self._has_to_wait(event):
             self._queue.append(news)
             return
+        if not isinstance(event, said.ConversationItemRetrieve):
+            yield from self._responses.drop_draft(now)
         answer = _ON_EVENT[type(event)](self, event, now)
         if isinstance(answer, ErrorDetail):
             event_id = None if event.event_id is UNSET else event.event_id
@@ -142,112 +131,41 @@ class Session:
     # Configuration
 
     def _update(self, event: said.SessionUpdate, now: float) -> "Answered":
-        before = self.config.input
         after = apply(self.config, event.session, self._settings, has_spoken=self._responses.has_spoken)
         if isinstance(after, ErrorDetail):
             return after
-        self.config = after
-        return self._updated(before.format != after.input.format, _kind(before.turns) != _kind(after.input.turns))
+        before, self.config = self.config, after
+        return self._updated(before)
 
-    def _updated(self, format_changed: bool, detection_changed: bool) -> Iterator[Effect]:
-        if (format_changed or detection_changed) and self._listening.turn_id is not None:
-            yield from self._words.forget(self._listening.turn_id)
-        if format_changed:
-            self._listening.clear()
-        elif detection_changed:
-            self._listening.reset()
+    def _updated(self, before: SessionConfig) -> Iterator[Effect]:
+        yield from self._caller.reconfigured(before.input, self.config.input)
         yield Send(tell.SessionUpdated(session=shown(self.config, self._settings)))
 
     # Hearing
 
     def _heard(self, news: inputs.Heard, now: float) -> Iterator[Effect]:
-        rules = self.config.input.turns
-        if rules is None and not self._listening.buffer.has_room(news.pcm):
-            error = structs.replace(errors.buffer_full(MAX_BUFFER_S), event_id=news.event_id)
-            yield Send(tell.Error(error=error), to=news.origin)
-            return
-        for stretch in self._listening.hear(news.pcm, news.scores, rules):
-            if isinstance(stretch, Went):
-                yield from self._words.hear(stretch.item_id, stretch.pcm)
-            elif isinstance(stretch, Began):
-                yield from self._turn_began(stretch, rules or TurnRules(), now)
-            else:
-                yield from self._turn_ended(stretch, rules or TurnRules(), now)
-
-    def _turn_began(self, turn: Began, rules: TurnRules, now: float) -> Iterator[Effect]:
-        self._responses.played_at = None
-        yield Send(tell.InputAudioBufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id))
-        if rules.interrupt_response:
-            yield from self._responses.cancel(None, Cancelled(reason="turn_detected"), now)
-        transcription = self.config.input.transcription
-        if transcription is not None or (self._answers_turns(rules) and not self._settings.hears_audio):
-            self._words.open(turn.item_id, transcription, logprobs=bool(self.config.include))
-
-    def _turn_ended(self, turn: Ended, rules: TurnRules, now: float) -> Iterator[Effect]:
-        yield Send(tell.InputAudioBufferSpeechStopped(audio_end_ms=turn.end_ms, item_id=turn.item_id))
-        yield from self._commit_item(turn.item_id, turn.pcm, now)
-        if not self._answers_turns(rules):
-            return
-        active = self._responses.active_id
-        if active is not None:
-            yield Send(tell.Error(error=errors.active_response(active)))
-            return
-        plan = Plan(config=self.config, context=standing(self._conversation), follows_turn=True)
-        yield from self._responses.create(plan, now)
-
-    def _fell_silent(self, now: float) -> Iterator[Effect]:
-        """The caller has said nothing for the idle timeout: a turn of silence, and an answer to it."""
-        silent_ms = (self.config.input.turns or TurnRules()).idle_timeout_ms or 0
-        end_ms = self._listening.buffer.end_ms
-        item_id, pcm = self._listening.take()
-        yield Send(
-            tell.InputAudioBufferTimeoutTriggered(
-                audio_start_ms=max(0, end_ms - silent_ms), audio_end_ms=end_ms, item_id=item_id
-            )
-        )
-        yield from self._commit_item(item_id, pcm, now, words="")
-        yield from self._responses.create(Plan(config=self.config, context=standing(self._conversation)), now)
-
-    def _answers_turns(self, rules: TurnRules) -> bool:
-        return rules.create_response and self._settings.kind == "realtime"
+        yield from self._caller.hear(news, self.config, now)
 
     def _commit(self, event: said.InputAudioBufferCommit, now: float) -> "Answered":
-        pending_ms = self._listening.buffer.pending_ms
-        if pending_ms < MIN_COMMIT_MS:
-            return errors.commit_too_small(pending_ms, MIN_COMMIT_MS)
-        return self._commit_item(*self._listening.take(), now)
-
-    def _commit_item(self, item_id: str, pcm: bytes, now: float, words: str | None = None) -> Iterator[Effect]:
-        """The caller's audio becomes an item; `words` are given where they are known without hearing."""
-        previous = self._conversation.last_id
-        item = Message(id=item_id, status="completed", role="user", content=(InputAudio(transcript=None),))
-        entry = Entry(item, pcm=pcm, words=words)
-        self._conversation.add(entry)
-        self._conversation.let_go()
-        yield Send(tell.InputAudioBufferCommitted(previous_item_id=previous, item_id=item_id))
-        yield from self._show(entry)
-        yield Report(TurnEnded(self.session_id, item_id, ms_of(pcm)))
-        if words is None:
-            yield from self._words.commit(entry, self.config.input.transcription, now)
+        return self._caller.commit(self.config, now)
 
     def _clear(self, event: said.InputAudioBufferClear, now: float) -> "Answered":
-        turn_id = self._listening.turn_id
-        self._listening.clear()
-        return self._cleared(turn_id)
-
-    def _cleared(self, turn_id: str | None) -> Iterator[Effect]:
-        if turn_id is not None:
-            yield from self._words.forget(turn_id)
-        yield Send(tell.InputAudioBufferCleared())
+        return self._caller.clear()
 
     def _recognised(self, news: inputs.Recognised, now: float) -> Iterator[Effect]:
         yield from self._words.recognised(news, now)
         if not self._words.is_hearing(news.item_id):
             yield from self._responses.item_settled(news.item_id, now)
+        else:
+            yield from self._caller.recognised(news.item_id, self.config, now)
 
     def _unrecognised(self, news: inputs.Unrecognised, now: float) -> Iterator[Effect]:
         yield from self._words.unrecognised(news, now)
         yield from self._responses.item_settled(news.item_id, now, problem=news.message)
+
+    def _judged(self, news: inputs.Judged, now: float) -> Iterator[Effect]:
+        self._caller.judged(news)
+        yield from ()
 
     # Items
 
@@ -259,13 +177,7 @@ class Session:
         entry = entry_of(event.item, event.item.id or self._settings.new_id("item"), self._decode)
         self._conversation.add(entry, after)
         self._conversation.let_go()
-        return self._show(entry)
-
-    def _show(self, entry: Entry) -> Iterator[Effect]:
-        """An item that is complete as it enters."""
-        previous = self._conversation.previous_of(entry.id)
-        yield Send(tell.ConversationItemAdded(previous_item_id=previous, item=entry.item))
-        yield Send(tell.ConversationItemDone(previous_item_id=previous, item=entry.item))
+        return announced(self._conversation, entry)
 
     def _decode(self, coded: bytes) -> bytes:
         """Audio of a whole item, from the input format."""
@@ -332,7 +244,7 @@ class Session:
             yield from self._responses.cancel(None, Cancelled(reason="client_cancelled"), now)
         for entry in added if plan.in_conversation else ():
             self._conversation.add(entry)
-            yield from self._show(entry)
+            yield from announced(self._conversation, entry)
         yield from self._responses.create(replace(plan, context=(*plan.context, *added)), now)
 
     def _cancel_response(self, event: said.ResponseCancel, now: float) -> "Answered":
@@ -358,10 +270,6 @@ Answered = Iterator[Effect] | ErrorDetail
 """Effects, or the error that the event is refused with."""
 
 
-def _kind(rules: TurnRules | None) -> str | None:
-    return None if rules is None else rules.kind
-
-
 _ON_INPUT: dict[type, Callable[[Session, Any, float], Iterator[Effect]]] = {
     inputs.Joined: Session._joined,
     inputs.Left: Session._left,
@@ -370,6 +278,7 @@ _ON_INPUT: dict[type, Callable[[Session, Any, float], Iterator[Effect]]] = {
     inputs.Heard: Session._heard,
     inputs.Recognised: Session._recognised,
     inputs.Unrecognised: Session._unrecognised,
+    inputs.Judged: Session._judged,
     inputs.Produced: Session._produced,
     inputs.Finished: Session._finished,
     inputs.Broke: Session._broke,

@@ -2,6 +2,9 @@
 
 An item is heard while its turn is open when somebody will want the words (the client, or an answer); otherwise
 only when an answer asks. The client's deltas are append-only and add up to the transcript.
+
+In a pause the recogniser may be asked for its text already. If the turn then ends without another word, that text
+is the transcript, and nobody has to wait for it.
 """
 
 import math
@@ -51,6 +54,13 @@ class Track:
     """Words that later text will start with."""
     sent: str = ""
     settled_at: float = 0.0
+    """When the turn was committed."""
+    cut: int | None = None
+    """Samples of which the recogniser was last asked for its text; None: it has more to hear first."""
+    text: Transcript | None = None
+    """Its text of these."""
+    is_closing: bool = False
+    """Whether its stream ends with that text."""
 
 
 class Transcriptions:
@@ -84,16 +94,39 @@ class Transcriptions:
         if track is None:
             yield from self.demand(entry, now, config)
             track = self._tracks.get(entry.id)
-        else:
-            track.entry, track.settled_at = entry, now
-            yield Settle(entry.id, track.samples)
-        if config is None:
-            return
+        elif track.cut is None:
+            yield from self._settle(entry.id, track)
         if track is None:
             yield self._failed(entry.id, NO_ASR, None)
             return
-        track.is_shown = True
-        yield from self._delta(entry.id, track, track.stable)
+        track.entry, track.settled_at, track.is_shown = entry, now, config is not None
+        if track.text is not None:
+            yield from self._complete(track, entry, track.text, now)
+        elif track.is_shown:
+            yield from self._delta(entry.id, track, track.stable)
+
+    def _settle(self, item_id: str, track: Track, *, last: bool = True) -> Iterator[Effect]:
+        track.cut, track.text, track.is_closing = track.samples, None, last
+        yield Settle(item_id, track.samples, last=last)
+
+    def pause(self, item_id: str) -> Iterator[Effect]:
+        """The caller is quiet: ask for the text of what was said so far."""
+        track = self._tracks.get(item_id)
+        if track is not None:
+            yield from self._settle(item_id, track, last=False)
+
+    def resume(self, item_id: str) -> None:
+        """The caller goes on: the text of the pause is not the last word."""
+        track = self._tracks.get(item_id)
+        if track is not None:
+            track.cut = track.text = None
+
+    def text_in_pause(self, item_id: str) -> tuple[str, int] | None:
+        """What was said, and of how many samples, if the recogniser has told it in this pause."""
+        track = self._tracks.get(item_id)
+        if track is None or track.text is None or track.cut is None:
+            return None
+        return track.text.text, track.cut
 
     def demand(self, entry: Entry, now: float, config: Transcription | None = None) -> Iterator[Effect]:
         """An answer needs the item's words: hear it from its kept audio, unless it is being heard."""
@@ -104,7 +137,7 @@ class Transcriptions:
         track = self._tracks.get(entry.id)
         if track is not None:
             track.entry, track.settled_at = entry, now
-            yield Settle(entry.id, track.samples)
+            yield from self._settle(entry.id, track)
 
     def forget(self, item_id: str) -> Iterator[Effect]:
         """The item is gone; its words are not wanted."""
@@ -116,9 +149,12 @@ class Transcriptions:
         track = self._tracks.get(news.item_id)
         if track is None:
             return
-        if news.final and track.entry is not None:
-            del self._tracks[news.item_id]
-            yield from self._complete(track, track.entry, news.transcript, now)
+        if news.final:
+            if news.cut != track.cut:
+                return  # of a pause that was none
+            track.text = news.transcript
+            if track.entry is not None:
+                yield from self._complete(track, track.entry, news.transcript, now)
         elif news.transcript.stable:
             track.stable = news.transcript.text
             if track.is_shown:
@@ -137,6 +173,9 @@ class Transcriptions:
             yield self._failed(news.item_id, news.message, news.code)
 
     def _complete(self, track: Track, entry: Entry, transcript: Transcript, now: float) -> Iterator[Effect]:
+        del self._tracks[entry.id]
+        if not track.is_closing:
+            yield Forget(entry.id)  # the stream was left open in a pause
         entry.words = transcript.text
         yield Report(Transcribed(self._settings.session_id, entry.id, (now - track.settled_at) * 1000))
         if not track.is_shown:

@@ -1,6 +1,6 @@
 """Turn detection: VAD scores in; "started", "paused", "resumed" and "stopped" out.
 
-Silence alone ends a turn, and only after the rules' silence; a pause is still the caller's turn.
+Silence alone ends a turn, and only after a given length of it; a pause is still the caller's turn.
 Time here is counted in samples of the session's audio, never by a clock.
 """
 
@@ -12,6 +12,9 @@ from antiphon.session.inputs import Score
 
 START_FRAMES = 3
 """Voiced frames that start a turn: about 100 ms. A click or a breath is no barge-in."""
+
+STILL_FRAMES = 2
+"""Quiet frames after which a pause is worth a draft: one alone is often a stop inside a word."""
 
 HYSTERESIS = 0.15
 """A frame is quiet only this far below the threshold; in between, nothing changes."""
@@ -32,6 +35,7 @@ class Cue(enum.Enum):
     VOICED = "voiced"
     VOICE_HELD = "voice_held"
     UNVOICED = "unvoiced"
+    QUIET_HELD = "quiet_held"
     SILENCE_ELAPSED = "silence_elapsed"
 
 
@@ -40,6 +44,7 @@ class Turn(enum.Enum):
 
     STARTED = "started"
     PAUSED = "paused"
+    STILL = "still"
     RESUMED = "resumed"
     STOPPED = "stopped"
 
@@ -49,6 +54,7 @@ NEXT: dict[tuple[Voice, Cue], tuple[Voice, Turn | None]] = {
     (Voice.RISING, Cue.UNVOICED): (Voice.QUIET, None),
     (Voice.RISING, Cue.VOICE_HELD): (Voice.SPEAKING, Turn.STARTED),
     (Voice.SPEAKING, Cue.UNVOICED): (Voice.PAUSING, Turn.PAUSED),
+    (Voice.PAUSING, Cue.QUIET_HELD): (Voice.PAUSING, Turn.STILL),
     (Voice.PAUSING, Cue.VOICED): (Voice.SPEAKING, Turn.RESUMED),
     (Voice.PAUSING, Cue.SILENCE_ELAPSED): (Voice.QUIET, Turn.STOPPED),
 }
@@ -63,6 +69,7 @@ class TurnDetector:
         self.onset = 0
         """Where the voice was first noticed: the first sample of the first voiced frame."""
         self._voiced_frames = 0
+        self._quiet_frames = 0
         self._quiet_since = 0
 
     @property
@@ -70,17 +77,22 @@ class TurnDetector:
         """Whether a turn has started and not stopped."""
         return self.voice in (Voice.SPEAKING, Voice.PAUSING)
 
+    @property
+    def is_still(self) -> bool:
+        """Whether the caller has been quiet for `STILL_FRAMES` or more."""
+        return self.voice is Voice.PAUSING and self._quiet_frames >= STILL_FRAMES
+
     def reset(self) -> None:
         """Forget the turn; the next voiced frames start another."""
         self.voice = Voice.QUIET
         self._voiced_frames = 0
 
-    def hear(self, score: Score, rules: TurnRules) -> Turn | None:
-        """Take the next frame. A turn that stops has its end at `score.end`."""
+    def hear(self, score: Score, rules: TurnRules, silence_ms: int) -> Turn | None:
+        """Take the next frame; `silence_ms` ends a turn. A turn that stops has its end at `score.end`."""
         if score.speech >= rules.threshold:
             cue = self._voiced(score)
         elif score.speech < rules.threshold - HYSTERESIS or self.voice is Voice.PAUSING:
-            cue = self._unvoiced(score, rules)
+            cue = self._unvoiced(score, silence_ms)
         else:
             return None
         self.voice, turn = NEXT.get((self.voice, cue), (self.voice, None))
@@ -94,9 +106,11 @@ class TurnDetector:
             return Cue.VOICE_HELD
         return Cue.VOICED
 
-    def _unvoiced(self, score: Score, rules: TurnRules) -> Cue:
+    def _unvoiced(self, score: Score, silence_ms: int) -> Cue:
         if self.voice is not Voice.PAUSING:
-            self._quiet_since = score.start
-        elif score.end - self._quiet_since >= samples_in(rules.silence_ms):
+            self._quiet_since, self._quiet_frames = score.start, 1
+            return Cue.UNVOICED
+        self._quiet_frames += 1
+        if score.end - self._quiet_since >= samples_in(silence_ms):
             return Cue.SILENCE_ELAPSED
-        return Cue.UNVOICED
+        return Cue.QUIET_HELD if self._quiet_frames == STILL_FRAMES else Cue.UNVOICED
