@@ -4,6 +4,7 @@ import errno
 import hashlib
 import shutil
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from time import sleep
 from typing import IO, TypeAlias
@@ -18,7 +19,6 @@ TRIES = 5
 """Tries in a row that bring nothing new; a try that brings bytes starts the count again."""
 PAUSE_S = 1.0
 """Before the second try; each further pause is twice as long."""
-CHUNK_BYTES = 1 << 18
 
 Advance: TypeAlias = Callable[[int], None]
 """Told how many more bytes are there; fewer than none when a try has to start again."""
@@ -97,9 +97,9 @@ def _one_try(link: WheelLink, part: Path, client: httpx2.Client, advance: Advanc
     start = _size(part)
     headers = {"Range": f"bytes={start}-"} if start else {}
     with client.stream("GET", link.url, headers={**headers, "Accept-Encoding": "identity"}) as answer:
-        if answer.status_code != httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
+        if answer.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
             answer.raise_for_status()
-            goes_on = answer.status_code == httpx2.codes.PARTIAL_CONTENT
+            goes_on = answer.status_code == HTTPStatus.PARTIAL_CONTENT
             if start and not goes_on:
                 advance(-start)
             with part.open("ab" if goes_on else "wb") as content:
@@ -111,7 +111,7 @@ def _one_try(link: WheelLink, part: Path, client: httpx2.Client, advance: Advanc
 
 
 def _copy(answer: httpx2.Response, content: IO[bytes], advance: Advance) -> None:
-    for chunk in answer.iter_bytes(CHUNK_BYTES):
+    for chunk in answer.iter_bytes():
         content.write(chunk)
         advance(len(chunk))
 
@@ -125,7 +125,7 @@ def _is_final(error: httpx2.HTTPError) -> bool:
     if not isinstance(error, httpx2.HTTPStatusError):
         return False
     status = error.response.status_code
-    return status < 500 and status not in (httpx2.codes.REQUEST_TIMEOUT, httpx2.codes.TOO_MANY_REQUESTS)
+    return status < 500 and status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def _unreachable(link: WheelLink, error: httpx2.HTTPError) -> PullError:

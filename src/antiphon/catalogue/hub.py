@@ -23,7 +23,8 @@ def pull(entry: Entry, source: FromHub) -> Path:
     if hub is None:
         raise PullError(f'"{entry.name}" comes from a model hub.', 'first: pip install "antiphon[hub]"')
     try:
-        hub.snapshot_download(source.repo, revision=source.revision, allow_patterns=list(source.files))
+        for name in source.files:  # not a snapshot, which would list the whole repository first
+            hub.hf_hub_download(source.repo, name, revision=source.revision)
     except httpx2.HTTPError as error:
         raise _refused(entry, error) from None
     except OSError as error:  # with a number from the disk; without one it is the library's "not here, and offline"

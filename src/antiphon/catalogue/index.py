@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -62,11 +63,16 @@ class IndexOptions:
     def client(self) -> httpx2.Client:
         """A client that reaches the index as pip does: CA bundle, client certificate, proxy, trusted hosts."""
         context = ssl.create_default_context()
-        if self.cert:
-            is_folder = Path(self.cert).is_dir()
-            context.load_verify_locations(None if is_folder else self.cert, self.cert if is_folder else None)
-        if self.client_cert:
-            context.load_cert_chain(self.client_cert)
+        try:
+            if self.cert:
+                is_folder = Path(self.cert).is_dir()
+                context.load_verify_locations(None if is_folder else self.cert, self.cert if is_folder else None)
+            if self.client_cert:
+                context.load_cert_chain(self.client_cert)
+        except OSError as error:
+            raise PullError(
+                f"The certificates that pip is told to use cannot be read: {error}.", "check: python -m pip config list"
+            ) from None
         trusted = {f"all://{host}": httpx2.HTTPTransport(verify=False) for host in self.trusted_hosts}
         return httpx2.Client(
             verify=context, proxy=self.proxy or None, timeout=self.timeout, follow_redirects=True, mounts=trusted
@@ -111,7 +117,7 @@ def _links(page: str, client: httpx2.Client) -> list[WheelLink]:
     if parts.scheme == "file":
         return _local_links(Path(unquote(parts.path)))
     answer = client.get(page, headers={"Accept": ACCEPT})
-    if answer.status_code == httpx2.codes.NOT_FOUND:
+    if answer.status_code == HTTPStatus.NOT_FOUND:
         return []
     answer.raise_for_status()
     links = links_of(answer.text, answer.headers.get("content-type", ""), str(answer.url))
