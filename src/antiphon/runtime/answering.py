@@ -1,0 +1,82 @@
+"""Answers: `Respond` and `Stop`, one task and one engine run per response."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from antiphon.ports import NO_USAGE, Responder, Run
+from antiphon.runtime.failures import failure_of
+from antiphon.runtime.faults import log_fault
+from antiphon.runtime.inbox import Put
+from antiphon.runtime.owner import TaskOwner
+from antiphon.session.effects import Respond
+from antiphon.session.inputs import Broke, Finished, Produced
+
+CLOSE_LIMIT_S = 5.0
+"""How long a run may take to stop its work."""
+
+MODEL = "model"
+
+
+class Answers:
+    """All responses of one session that an engine works on."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        put: Put,
+        room: Callable[[], Awaitable[None]],
+        tasks: TaskOwner,
+        limit_s: float,
+    ) -> None:
+        """`room` returns when there is room for more on the way out; `limit_s` is the longest time without progress."""
+        self._responder = responder
+        self._put = put
+        self._room = room
+        self._tasks = tasks
+        self._limit_s = limit_s
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, effect: Respond) -> None:
+        """Have the engine answer."""
+        task = self._tasks.start(self._work(effect), f"answering {effect.response_id}")
+        self._running[effect.response_id] = task
+        task.add_done_callback(lambda _: self._running.pop(effect.response_id, None))
+
+    def stop(self, response_id: str) -> None:
+        """End the engine's work; nothing more is said of the response."""
+        task = self._running.pop(response_id, None)
+        if task is not None:
+            task.cancel()
+
+    async def _work(self, effect: Respond) -> None:
+        run: Run | None = None
+        try:
+            run = self._responder.run(effect.prompt)
+            await self._answer(effect.response_id, run)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- ends this response only
+            problem = failure_of(error, MODEL)
+            usage = NO_USAGE if run is None else run.usage
+            await self._put(Broke(effect.response_id, problem.message, problem.code, problem.type, usage))
+        finally:
+            if run is not None:
+                await _close(run)
+
+    async def _answer(self, response_id: str, run: Run) -> None:
+        deltas = aiter(run)
+        while True:
+            try:
+                async with asyncio.timeout(self._limit_s):
+                    delta = await anext(deltas)
+            except StopAsyncIteration:
+                break
+            await self._put(Produced(response_id, delta, run.usage))
+            await self._room()
+        await self._put(Finished(response_id, run.usage))
+
+
+async def _close(run: Run) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_LIMIT_S):
+            await run.aclose()
+    except Exception as error:  # noqa: BLE001 -- its answer is complete, or nobody waits for it
+        log_fault("the closing of an answer", error)

@@ -1,0 +1,46 @@
+"""Does what the core asks of the world, without ever waiting: it queues, starts and stops."""
+
+from collections.abc import Callable
+from typing import Any
+
+from antiphon.ports import Meter
+from antiphon.protocol.ids import new_id
+from antiphon.runtime.answering import Answers
+from antiphon.runtime.hearing import Hearings
+from antiphon.runtime.members import Members
+from antiphon.session.effects import Close, Effect, Forget, Hear, Report, Respond, Send, Settle, Stop
+from antiphon.session.inputs import Input
+
+
+class Performer:
+    """The hands of one session."""
+
+    def __init__(self, members: Members, hearings: Hearings, answers: Answers, meter: Meter) -> None:
+        self._members = members
+        self._hearings = hearings
+        self._answers = answers
+        self._do: dict[type, Callable[[Any], None]] = {
+            Send: self._send,
+            Hear: hearings.hear,
+            Settle: hearings.settle,
+            Forget: lambda effect: hearings.forget(effect.item_id),
+            Respond: answers.start,
+            Stop: self._stop,
+            Report: lambda effect: meter.report(effect.fact),
+            Close: lambda effect: members.close(effect.code, effect.reason),
+        }
+
+    def perform(self, effect: Effect) -> None:
+        """Do it, or have it begun."""
+        self._do[type(effect)](effect)
+
+    def noted(self, news: Input) -> None:
+        """The core is about to be told of this."""
+        self._hearings.noted(news)
+
+    def _send(self, effect: Send) -> None:
+        self._members.tell(effect.event, new_id("event"), effect.to)
+
+    def _stop(self, effect: Stop) -> None:
+        self._members.drop_audio(effect.response_id)
+        self._answers.stop(effect.response_id)

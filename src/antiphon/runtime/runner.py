@@ -1,0 +1,215 @@
+"""The loop of one session: inputs in strict order into the core, its effects to the performer.
+
+Frames are read only when they are taken out of the inbox, so each is read under the session as the ones before
+have left it. Audio is scored then, if anybody wants scores; nothing overtakes an append.
+"""
+
+import asyncio
+import logging
+
+from antiphon.link import Binary, Frame, Link, Media
+from antiphon.ports import EngineFailed, EngineSet, Meter
+from antiphon.protocol import errors
+from antiphon.protocol.client_events import (
+    ClientEvent,
+    InputAudioBufferAppend,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+)
+from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.ids import new_id
+from antiphon.protocol.server_events import Error
+from antiphon.protocol.wire import UNSET
+from antiphon.runtime.answering import Answers
+from antiphon.runtime.core import Core
+from antiphon.runtime.faults import log_fault
+from antiphon.runtime.hearing import Hearings
+from antiphon.runtime.inbox import Framed, Inbox
+from antiphon.runtime.members import Member, Members
+from antiphon.runtime.options import RuntimeOptions
+from antiphon.runtime.owner import TaskOwner
+from antiphon.runtime.performer import Performer
+from antiphon.runtime.scoring import ScoringError, Stream
+from antiphon.session.effects import Effect, Send
+from antiphon.session.inputs import Heard, Input, Joined, Left, Received, Refused, Score, Tick
+
+INTERNAL_ERROR = 1011
+
+END_LIMIT_S = 10.0
+"""How long the tasks of a session may take to end; more than any of them allows itself."""
+
+_LOG = logging.getLogger("antiphon.runtime")
+
+
+class Runner:
+    """Runs one session for all its links."""
+
+    def __init__(self, core: Core, engines: EngineSet, stream: Stream, meter: Meter, options: RuntimeOptions) -> None:
+        self._core = core
+        self._stream = stream
+        self._meter = meter
+        self._clock = asyncio.get_running_loop().time
+        self._inbox = Inbox()
+        self._members = Members(options)
+        self._tasks = TaskOwner(self._break_off)
+        self._performer = Performer(
+            self._members,
+            Hearings(engines.asr, self._inbox.put, self._tasks, options.engine_limit_s),
+            Answers(engines.responder, self._inbox.put, self._members.room, self._tasks, options.engine_limit_s),
+            meter,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed: float | None = None
+        """The deadline that the timer is set to, or whose Tick is on its way."""
+        self._has_scores = True
+        self._tasks.start(self._run(), f"session {core.session_id}")
+
+    @property
+    def links(self) -> int:
+        """How many links there are."""
+        return len(self._members)
+
+    async def serve(self, link: Link) -> None:
+        """Let a link take part in the session until it, or the session, ends."""
+        member = self._members.admit(link)
+        reader = None
+        try:
+            await self._inbox.put(Joined(member.origin, link.scope.takes_audio))
+            reader = self._tasks.start(self._read(member), f"reading {member.origin}")
+            await member.outbound.write(link)
+        finally:
+            if reader is not None:
+                reader.cancel()
+            self._members.leave(member)
+            if self.links:
+                self._inbox.post(Left(member.origin))
+
+    def close(self, code: int, reason: str) -> None:
+        """End all links once what waits has been sent."""
+        self._members.close(code, reason)
+
+    async def end(self) -> None:
+        """Stop everything. Called once the last link has gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._tasks.end(END_LIMIT_S)
+        if len(self._tasks):
+            _LOG.error("session %s: %d tasks do not end", self._core.session_id, len(self._tasks))
+
+    async def _read(self, member: Member) -> None:
+        """Put the frames of a link into the inbox, no faster than they are taken out."""
+        try:
+            while (frame := await member.link.receive()) is not None:
+                await self._inbox.put(Framed(member.origin, frame, _size(frame)))
+        finally:
+            member.outbound.abandon()
+
+    # The loop
+
+    async def _run(self) -> None:
+        while True:
+            entry = await self._inbox.take()
+            try:
+                if isinstance(entry, Framed):
+                    await self._take(entry)
+                else:
+                    self._handle(entry)
+            except Exception as error:  # noqa: BLE001 -- a fault of ours ends this session, never the process
+                log_fault(f"session {self._core.session_id}", error)
+                self._break_off()
+                return
+
+    def _handle(self, news: Input) -> list[Effect]:
+        """One input, all its effects; no await between them."""
+        self._note(news)
+        effects = self._core.handle(news, self._clock())
+        for effect in effects:
+            self._performer.perform(effect)
+        self._set_timer()
+        return effects
+
+    def _note(self, news: Input) -> None:
+        """What the runtime itself has to do when the core is told."""
+        if isinstance(news, Joined):
+            self._members[news.origin].is_joined = True
+        elif isinstance(news, Left):
+            self._members.dismiss(news.origin)
+        elif isinstance(news, Tick):
+            self._armed = None
+        else:
+            self._performer.noted(news)
+
+    def _set_timer(self) -> None:
+        """Have a Tick come at the core's deadline."""
+        deadline = self._core.deadline
+        if deadline == self._armed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = deadline
+        if deadline is not None:
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._inbox.post, Tick())
+
+    def _break_off(self) -> None:
+        """After a fault of ours: tell the client, and end."""
+        self._members.tell(Error(error=errors.server_error(self._core.session_id)), new_id("event"))
+        self._members.close(INTERNAL_ERROR, "The server had an error.")
+
+    # Frames
+
+    async def _take(self, entry: Framed) -> None:
+        """Read a frame and hand on what it means."""
+        member = self._members[entry.origin]
+        if isinstance(entry.frame, Media):
+            await self._hear(member.origin, [entry.frame.pcm], None)
+            return
+        if isinstance(entry.frame, Binary):
+            self._handle(Refused(member.origin, errors.binary_frame()))
+            return
+        for event in member.dialect.receive(entry.frame.data):
+            await self._obey(member, event)
+
+    async def _obey(self, member: Member, event: ClientEvent | ErrorDetail) -> None:
+        if isinstance(event, ErrorDetail):
+            self._handle(Refused(member.origin, event))
+        elif isinstance(event, InputAudioBufferAppend):
+            pieces = list(member.appends.pieces(event.audio, self._core.input_format))
+            if not self._core.wants_scores:
+                pieces = [b"".join(pieces)] if pieces else []
+            await self._hear(member.origin, pieces, None if event.event_id is UNSET else event.event_id)
+        else:
+            if isinstance(event, InputAudioBufferCommit | InputAudioBufferClear):
+                member.appends.restart()
+            self._handle(Received(member.origin, event))
+
+    async def _hear(self, origin: str, pieces: list[bytes], event_id: str | None) -> None:
+        """Tell the core of audio, piece by piece, each with its scores."""
+        for number, pcm in enumerate(pieces):
+            if number:
+                await asyncio.sleep(0)
+            if self._core.wants_scores:
+                self._handle(Heard(origin, pcm, await self._scores(pcm), event_id))
+            elif not _is_refused(self._handle(Heard(origin, pcm, (), event_id))):
+                self._stream.skip(pcm)
+
+    async def _scores(self, pcm: bytes) -> tuple[Score, ...]:
+        """The scores of the frames that the audio completes; none when the VAD fails, which is reported once."""
+        try:
+            return await self._stream.hear(pcm)
+        except ScoringError as error:
+            if self._has_scores:
+                self._has_scores = False
+                log_fault(f"the VAD of session {self._core.session_id}", error)
+                self._meter.report(EngineFailed(self._core.session_id, "vad", str(error)))
+            return ()
+
+
+def _size(frame: Frame) -> int:
+    if isinstance(frame, Binary):
+        return frame.size
+    return len(frame.pcm if isinstance(frame, Media) else frame.data)
+
+
+def _is_refused(effects: list[Effect]) -> bool:
+    """Whether the core did not take audio that nobody scores: its buffer is full."""
+    return any(isinstance(effect, Send) and isinstance(effect.event, Error) for effect in effects)
