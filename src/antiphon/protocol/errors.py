@@ -189,7 +189,7 @@ def not_allowed(param: str, why: str) -> ErrorDetail:
 def modalities(param: str, got: Sequence[str]) -> ErrorDetail:
     """Text and audio together, or neither."""
     shown = ", ".join(f"'{value}'" for value in got)
-    message = f"Invalid modalities: [{shown}]. Supported combinations are: ['text'] and ['audio']."
+    message = f"Invalid modalities: [{clipped(shown)}]. Supported combinations are: ['text'] and ['audio']."
     return _invalid("invalid_value", message, param)
 
 
@@ -217,23 +217,25 @@ def buffer_full(limit_s: int) -> ErrorDetail:
 
 
 def previous_item_unknown(item_id: str) -> ErrorDetail:
-    message = f"Error adding item: the previous item with id '{item_id}' does not exist."
+    message = f"Error adding item: the previous item with id '{clipped(item_id)}' does not exist."
     return _invalid("item_create_invalid_previous_item_id", message)
 
 
 def item_exists(item_id: str) -> ErrorDetail:
-    return _invalid("item_create_duplicate_item_id", f"Error adding item: an item with id '{item_id}' already exists.")
+    return _invalid(
+        "item_create_duplicate_item_id", f"Error adding item: an item with id '{clipped(item_id)}' already exists."
+    )
 
 
 def item_unknown(verb: str, item_id: str) -> ErrorDetail:
     """`verb` is `retrieve` or `delete`."""
     gerund = {"retrieve": "retrieving", "delete": "deleting"}[verb]
-    message = f"Error {gerund} item: the item with id '{item_id}' does not exist."
+    message = f"Error {gerund} item: the item with id '{clipped(item_id)}' does not exist."
     return _invalid(f"item_{verb}_invalid_item_id", message)
 
 
 def truncate_unknown(item_id: str) -> ErrorDetail:
-    return _invalid("item_truncate_invalid_item_id", f"Item with item_id not found: {item_id}")
+    return _invalid("item_truncate_invalid_item_id", f"Item with item_id not found: {clipped(item_id)}")
 
 
 def truncate_too_long(has_ms: int, asked_ms: int) -> ErrorDetail:
@@ -246,11 +248,11 @@ def truncate_not_audio() -> ErrorDetail:
 
 
 def reference_unknown(item_id: str, param: str) -> ErrorDetail:
-    return _invalid("invalid_value", f"Item with item_id not found: {item_id}", param)
+    return _invalid("invalid_value", f"Item with item_id not found: {clipped(item_id)}", param)
 
 
 def tool_call_unknown(call_id: str) -> ErrorDetail:
-    return _invalid("invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation.")
+    return _invalid("invalid_tool_call_id", f"Tool call ID '{clipped(call_id)}' not found in conversation.")
 
 
 # Responses.
@@ -295,7 +297,7 @@ def missing_model() -> ErrorDetail:
 
 
 def unknown_model(model: str) -> ErrorDetail:
-    return _invalid("invalid_model", f'Model "{model}" is not supported in realtime mode.')
+    return _invalid("invalid_model", f'Model "{clipped(model)}" is not supported in realtime mode.')
 
 
 def model_with_transcription() -> ErrorDetail:
@@ -303,7 +305,7 @@ def model_with_transcription() -> ErrorDetail:
 
 
 def invalid_intent(intent: str) -> ErrorDetail:
-    return _invalid("invalid_intent", f"Invalid intent {intent}")
+    return _invalid("invalid_intent", f"Invalid intent {clipped(intent)}")
 
 
 def beta_disabled() -> ErrorDetail:
