@@ -253,6 +253,20 @@ def test_a_broken_event_of_a_server_is_not_fatal(frame: str, unknown: Unknown) -
     assert codec.decode_server(frame) == unknown
 
 
+def test_a_dialect_may_translate_what_is_sent_and_what_came() -> None:
+    """Event to tree, translated, tree to frame; and back on the side of a client."""
+    tree = codec.tree_to_send(AUDIO, "event_1")
+    press = InputAudioBufferDtmfEventReceived(event="5", received_at=7)
+
+    assert tree == json.loads(codec.encode(AUDIO, "event_1"))
+    assert "event_id" not in codec.tree_to_send(press, "event_1")
+    assert codec.encode_tree(tree | {"type": "response.audio.delta"}) == codec.encode(AUDIO, "event_1").replace(
+        b"response.output_audio.delta", b"response.audio.delta"
+    )
+    assert codec.server_event_of(tree) == msgspec.structs.replace(AUDIO, event_id="event_1")
+    assert codec.server_event_of({"type": "x"}) == Unknown("x", {"type": "x"})
+
+
 # Anything at all.
 
 SERVER_EVENTS = sample(inspect.type_info(ServerEvent))

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from msgspec import inspect
 
+from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.items import FunctionCall, InputText, Message
 from antiphon.protocol.lenient import UNREADABLE, read
 from antiphon.protocol.response import Response, ResponseAudio
 from antiphon.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
+    Error,
     ResponseDone,
     ResponseOutputTextDelta,
     ServerEvent,
@@ -81,6 +83,13 @@ def test_a_transcript_without_usage_has_cost_nothing() -> None:
     assert read(sent, SERVER) == ConversationItemInputAudioTranscriptionCompleted(
         item_id="item_1", transcript="hello", usage=TranscriptionDuration(seconds=0)
     )
+
+
+def test_an_error_arrives_however_little_it_says() -> None:
+    """Someone waits for it; codes that are numbers are left out."""
+    sent = {"type": "error", "error": {"message": "No.", "code": 500}}
+
+    assert read(sent, SERVER) == Error(error=ErrorDetail(type="server_error", message="No."))
 
 
 def test_bounds_are_not_checked() -> None:

@@ -104,28 +104,44 @@ def encode(event: ServerEvent, event_id: str) -> bytes:
     """A server's event as a frame, under the name that it gets as it leaves."""
     if isinstance(event, ResponseOutputAudioDelta):
         return _encode_audio(event, event_id)
-    if isinstance(event, InputAudioBufferDtmfEventReceived):
-        return _ENCODER.encode(event)
-    return _ENCODER.encode(msgspec.structs.replace(event, event_id=event_id))
+    return _ENCODER.encode(_named(event, event_id))
+
+
+def tree_to_send(event: ServerEvent, event_id: str) -> Tree:
+    """A server's event as a GA tree, for a dialect to translate; audio is base64 in it."""
+    tree: Tree = msgspec.to_builtins(_named(event, event_id))
+    return tree
+
+
+def encode_tree(tree: Tree) -> bytes:
+    """A translated tree as a frame."""
+    return _ENCODER.encode(tree)
 
 
 def decode_server(frame: bytes | str) -> ServerEvent | Unknown:
     """The event in a frame of any server, typed as far as it can be read; see `lenient`."""
     try:
-        known: ServerEvent = _SERVER.decode(frame)
-    except (ValueError, RecursionError):
-        pass
-    else:
-        return known
-    tree = tree_of(frame)
-    if isinstance(tree, ErrorDetail):
-        return Unknown("", None)
+        event: ServerEvent = _SERVER.decode(frame)
+    except (ValueError, RecursionError):  # the second pass reads what it can
+        tree = tree_of(frame)
+        return Unknown("", None) if isinstance(tree, ErrorDetail) else server_event_of(tree)
+    return event
+
+
+def server_event_of(tree: Tree) -> ServerEvent | Unknown:
+    """The event in a GA tree of any server, typed as far as it can be read."""
     event = lenient.read(tree, _SERVER_SHAPE)
     if event is lenient.UNREADABLE:
         kind = tree.get("type")
         return Unknown(kind if isinstance(kind, str) else "", tree)
     readable: ServerEvent = event
     return readable
+
+
+def _named(event: ServerEvent, event_id: str) -> ServerEvent:
+    if isinstance(event, InputAudioBufferDtmfEventReceived):  # the one event that is typed without a name
+        return event
+    return msgspec.structs.replace(event, event_id=event_id)
 
 
 def _encode_audio(event: ResponseOutputAudioDelta, event_id: str) -> bytes:

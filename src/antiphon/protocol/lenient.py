@@ -20,9 +20,11 @@ ASSUMED: dict[str, Json] = {
     "conversation_id": None,
     "expires_at": 0,
     "max_output_tokens": "inf",
+    "message": "",
     "name": "",
     "output_index": 0,
     "output_modalities": ["audio"],
+    "type": "server_error",
     "usage": {"type": "duration", "seconds": 0},
 }
 """Required fields that servers in the field leave out or send as null, and what we take that to mean."""
