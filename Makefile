@@ -5,7 +5,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup weights run test check fix cov interop fuzz bench docs clean
 
-PYTHON ?= $(firstword $(shell command -v python3 python3.11 python3.12 python3.13 python3.14 2>/dev/null))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
 WEIGHTS := smollm2-135m
@@ -22,9 +23,8 @@ help: ## Say what can be made
 setup: $(STAMP) ## Create .venv and install into it; quick when nothing changed
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Antiphon needs Python 3.11 or newer; found: $$($(PYTHON) --version 2>&1)"; \
-	       echo "hint: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Antiphon needs Python 3.11 or newer; there is: $$(python3 --version 2>&1)"; \
+	  echo "hint: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
 	  || { rm -rf .venv; echo "hint: on Debian, apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]'

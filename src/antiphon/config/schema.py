@@ -135,7 +135,7 @@ def _rule(info: inspect.Type) -> str:
         case inspect.IntType():
             return f"a whole number from {info.ge} to {info.le}"
         case inspect.FloatType():
-            return f"a number from {info.ge:g} to {info.le:g}" if info.ge is not None else "a number"
+            return _number_rule(info)
         case inspect.LiteralType():
             return "one of: " + ", ".join(map(str, info.values))
         case inspect.StrType():
@@ -144,3 +144,11 @@ def _rule(info: inspect.Type) -> str:
             return "a table"
         case _:
             return "any value"
+
+
+def _number_rule(info: inspect.FloatType) -> str:
+    if info.ge is not None and info.le is not None:
+        return f"a number from {info.ge:g} to {info.le:g}"
+    if info.gt is not None and info.le is not None:
+        return f"a number above {info.gt:g}, at most {info.le:g}"
+    return "a number"

@@ -104,6 +104,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     max_sessions: Annotated[int, Meta(ge=1, le=1_000_000, description="Sessions at once; the next one is refused.")] = (
         1000
     )
+    engine_seconds: Annotated[
+        float, Meta(gt=0, le=3600, description="How long an engine may give no sign of life before it has failed.")
+    ] = 60.0
 
 
 class Weights(Struct, frozen=True, forbid_unknown_fields=True):

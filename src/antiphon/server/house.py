@@ -1,0 +1,106 @@
+"""Everything under one roof: the engines, the app over them, and the ASGI application that serves both."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from antiphon.catalogue import Store, default_folder
+from antiphon.config import Config, read_keys
+from antiphon.link import Link
+from antiphon.logs import LogMeter
+from antiphon.metrics import FanOut
+from antiphon.ports import Meter
+from antiphon.runtime.app import RealtimeApp
+from antiphon.runtime.options import RuntimeOptions
+from antiphon.server.pool import EnginePool, NotReady, State
+from antiphon.server.routes import routes
+from antiphon.transports.admission import Gate
+from antiphon.transports.auth import Keys
+
+ENGINES_FAILED = 1011
+"""The close code of a session that found no engines: an internal error, as the protocol has it."""
+
+DRAINING = "draining"
+
+
+def build(config: Config) -> Starlette:
+    """An ASGI application for this configuration, for any server. Raises `SetupError`.
+
+    Use a server that frames WebSockets without a limit of 1 MiB; `serve` sets one up.
+    """
+    return House(config).asgi
+
+
+class House:
+    """One process's worth of Antiphon. Making it checks everything; its ASGI lifespan starts and stops it."""
+
+    def __init__(self, config: Config, meters: Sequence[Meter] | None = None) -> None:
+        """Raises `SetupError` for what the operator has to change first."""
+        self.config = config
+        self.keys = Keys(read_keys(config.server))
+        self.pool = EnginePool(config, store_of(config).path_of)
+        meter = FanOut([LogMeter()] if meters is None else meters)
+        self.app = RealtimeApp(engines=self.pool.set_for, meter=meter, options=options_of(config))
+        self.asgi = Starlette(routes=routes(self), lifespan=self._lifespan)
+        self._is_draining = False
+
+    @property
+    def status(self) -> str:
+        """`warming`, `ready`, `failed` or `draining`."""
+        return DRAINING if self._is_draining else self.pool.state.value
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a new session would be answered at once."""
+        return self.pool.state is State.READY and not self._is_draining
+
+    @property
+    def gate(self) -> Gate:
+        """Who is let in."""
+        return Gate(keys=self.keys, knows_model=lambda name: self.config.engines_for(name) is not None)
+
+    async def serve_link(self, link: Link) -> None:
+        """Serve one link, once the engines are warm."""
+        try:
+            await self.pool.until_ready()
+        except NotReady:
+            await link.close(ENGINES_FAILED, "The engines could not be started.")
+        else:
+            await self.app(link)
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no new sessions, and give the open ones this long to end."""
+        self._is_draining = True
+        await self.app.stop(grace_s)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await self.app.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                warming = tasks.create_task(self.pool.start())
+                yield
+                warming.cancel()
+        finally:
+            await self.drain(0)
+            await self.pool.stop()
+
+
+def store_of(config: Config) -> Store:
+    """The weights of this configuration."""
+    folder = Path(config.weights.cache).expanduser() if config.weights.cache else default_folder()
+    return Store(folder, is_offline=config.weights.offline)
+
+
+def options_of(config: Config) -> RuntimeOptions:
+    """What the runtime is told of this configuration."""
+    lifetime_s = round(config.session.lifetime_minutes * 60)
+    return RuntimeOptions(
+        instructions=config.session.instructions,
+        lifetime_s=lifetime_s or None,
+        max_sessions=config.limits.max_sessions,
+        engine_limit_s=config.limits.engine_seconds,
+    )

@@ -1,0 +1,128 @@
+"""Every engine that the configuration names, made once and shared by all engine sets that name it."""
+
+import asyncio
+import enum
+import logging
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from antiphon.config import Config, Engines
+from antiphon.config.settings import OPTION_ROLES, EngineRole
+from antiphon.engines import registry
+from antiphon.engines.cascade import Cascade
+from antiphon.engines.registry import Weights
+from antiphon.ports import Engine, EngineSet
+from antiphon.server.voices import renamed
+
+NONE = "none"
+"""Written for an engine that is not wanted: `asr = "none"` serves text only."""
+
+_LOG = logging.getLogger("antiphon.engines")
+_Key: TypeAlias = tuple[EngineRole, str, bytes]
+
+
+class State(enum.Enum):
+    """How far the engines are."""
+
+    WARMING = "warming"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class NotReady(Exception):  # noqa: N818 -- a state, read as a fact
+    """The engines could not be started."""
+
+
+class EnginePool:
+    """Makes engines at once, so that a wrong name is told before anything listens; loads them in `start`."""
+
+    def __init__(self, config: Config, weights: Weights) -> None:
+        """Raises `SetupError` for an engine that is not installed, weights that are missing, a wrong option."""
+        self.state = State.WARMING
+        self.failure: Exception | None = None
+        self._config = config
+        self._weights = weights
+        self._engines: dict[_Key, Engine] = {}
+        self._sets: dict[str, EngineSet] = {}
+        self._settled = asyncio.Event()
+        for wanted in self._wanted():
+            for role in OPTION_ROLES:
+                self._engine(wanted, role)
+
+    @property
+    def names(self) -> Mapping[EngineRole, str]:
+        """The default engines by role, as the operator wrote them."""
+        written = {role: getattr(self._config.engines, role) for role in OPTION_ROLES}
+        return {role: name for role, name in written.items() if name is not None}
+
+    async def start(self) -> None:
+        """Load and warm all engines. Never raises: a failure is kept, and `until_ready` tells it."""
+        begun = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for engine in self._engines.values():
+                    tasks.create_task(engine.start())
+        except* Exception as group:  # noqa: BLE001 -- whatever a plugin raises
+            self.failure = _first(group)
+            self.state = State.FAILED
+            _LOG.error("the engines could not be started: %s", self.failure)
+        else:
+            self.state = State.READY
+            _LOG.info("the engines are ready after %.1f s", asyncio.get_running_loop().time() - begun)
+        self._settled.set()
+
+    async def stop(self) -> None:
+        """Free all engines."""
+        for engine in self._engines.values():
+            try:
+                await engine.stop()
+            except Exception:  # noqa: BLE001 -- one engine's trouble must not keep the others
+                _LOG.warning("the engine %s could not be stopped", engine.name, exc_info=True)
+
+    async def until_ready(self) -> None:
+        """Wait until the engines are warm. Raises `NotReady`."""
+        await self._settled.wait()
+        if self.failure is not None:
+            raise NotReady(str(self.failure))
+
+    def set_for(self, model: str | None) -> EngineSet:
+        """The engines for the model name that a client asked for. Call it when they are ready.
+
+        Raises `LookupError` for a name that the operator does not serve.
+        """
+        wanted = self._config.engines_for(model)
+        if wanted is None:
+            raise LookupError(model)
+        name = msgspec.json.encode(wanted).decode()
+        if name not in self._sets:
+            self._sets[name] = self._set(wanted)
+        return self._sets[name]
+
+    def _wanted(self) -> list[Engines]:
+        sets = [self._config.engines_for(name) for name in (None, *self._config.models)]
+        return [engines for engines in sets if engines is not None]
+
+    def _set(self, wanted: Engines) -> EngineSet:
+        made: dict[str, Any] = {role: self._engine(wanted, role) for role in OPTION_ROLES}
+        voice = renamed(made["tts"], self._config.session.voices) if made["tts"] is not None else None
+        return EngineSet(made["vad"], made["asr"], Cascade(made["llm"], voice), made["turn"])
+
+    def _engine(self, wanted: Engines, role: EngineRole) -> Engine | None:
+        text = getattr(wanted, role)
+        if text is None or text == NONE:
+            return None
+        options = wanted.options.get(role, {})
+        key = (role, text, msgspec.json.encode(options, order="deterministic"))
+        if key not in self._engines:
+            self._engines[key] = registry.make(role, text, options=options, weights=self._weights)
+        return self._engines[key]
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> Exception:
+    """The first failure of a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, Exception) else RuntimeError(str(error))

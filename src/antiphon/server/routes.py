@@ -1,0 +1,98 @@
+"""What can be asked over HTTP."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from antiphon.config import Config
+from antiphon.link import Link
+from antiphon.protocol import errors
+from antiphon.protocol.errors import ErrorDetail
+from antiphon.runtime.app import RealtimeApp
+from antiphon.server.pool import EnginePool
+from antiphon.transports.admission import Gate
+from antiphon.transports.auth import key_in, masked
+from antiphon.transports.websocket import realtime_endpoint
+
+OWNER = "antiphon"
+
+
+class Roof(Protocol):
+    """What the routes need to know of the house."""
+
+    config: Config
+    pool: EnginePool
+    app: RealtimeApp
+
+    @property
+    def status(self) -> str:
+        """`warming`, `ready`, `failed` or `draining`."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a new session would be answered at once."""
+
+    @property
+    def gate(self) -> Gate:
+        """Who is let in."""
+
+    async def serve_link(self, link: Link) -> None:
+        """Serve one link."""
+
+
+def routes(roof: Roof) -> Sequence[BaseRoute]:
+    """All routes of a house."""
+    born = int(datetime.now(UTC).timestamp())
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_: Request) -> Response:
+        told = {"status": roof.status, "engines": dict(roof.pool.names), "sessions": roof.app.sessions}
+        if roof.pool.failure is not None:
+            told["reason"] = str(roof.pool.failure)
+        return JSONResponse(told, HTTPStatus.OK if roof.is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def versions(_: Request) -> Response:
+        return JSONResponse({"name": "antiphon", "version": version("antiphon")})
+
+    async def models(request: Request) -> Response:
+        refusal = _refusal(request, roof.gate)
+        if refusal is not None:
+            return refusal
+        rows = [
+            {"id": name, "object": "model", "created": born, "owned_by": OWNER} for name in roof.config.model_names()
+        ]
+        return JSONResponse({"object": "list", "data": rows})
+
+    async def realtime(link: Link) -> None:
+        await roof.serve_link(link)
+
+    return [
+        *(Route(path, health) for path in ("/health", "/healthz")),
+        *(Route(path, ready) for path in ("/ready", "/readyz")),
+        Route("/version", versions),
+        Route("/v1/models", models),
+        WebSocketRoute("/v1/realtime", realtime_endpoint(realtime, roof.gate)),
+    ]
+
+
+def _refusal(request: Request, gate: Gate) -> Response | None:
+    """The answer to a request that shows no key of ours; None for one that may go on."""
+    if gate.keys.is_open:
+        return None
+    key = key_in(request.headers, (), request.query_params)
+    if key is not None and gate.keys.name_of(key) is not None:
+        return None
+    return _error(errors.missing_key() if key is None else errors.bad_key(masked(key)), HTTPStatus.UNAUTHORIZED)
+
+
+def _error(detail: ErrorDetail, status: HTTPStatus) -> Response:
+    told = {"message": detail.message, "type": detail.type, "param": detail.param, "code": detail.code}
+    return JSONResponse({"error": told}, status)
