@@ -62,3 +62,32 @@ def error(message: str, code: str | None = None) -> dict[str, Any]:
         "type": "error",
         "error": {"type": "invalid_request_error", "code": code, "message": message, "param": None, "event_id": None},
     }
+
+
+class Scene:
+    """A server that says its lines when so much sound has come in, and notes what the client sends."""
+
+    def __init__(self, lines: dict[int, list[dict[str, Any]]], *, opening: list[dict[str, Any]] | None = None) -> None:
+        self._lines = sorted(lines.items())
+        self._opening = [created()] if opening is None else opening
+        self.heard_ms = 0.0
+        self.received: list[dict[str, Any]] = []
+        """Everything but appends."""
+
+    async def play(self, socket: ServerConnection) -> None:
+        """Serve one client to its end."""
+        await say(socket, *self._opening)
+        async for frame in socket:
+            event = json.loads(frame)
+            if event["type"] == "input_audio_buffer.append":
+                self.heard_ms += len(event["audio"]) * 3 / 4 / 48
+            else:
+                self.received.append(event)
+                await self.answer(socket, event)
+            while self._lines and self.heard_ms >= self._lines[0][0]:
+                await say(socket, *self._lines.pop(0)[1])
+
+    async def answer(self, socket: ServerConnection, event: dict[str, Any]) -> None:
+        """What follows from an event that is no sound."""
+        if event["type"] == "session.update":
+            await say(socket, {"type": "session.updated", "session": SESSION})

@@ -44,6 +44,14 @@ class Conversation:
         if folded:
             folded(self, event)
 
+    def cut(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """Cut an item to what was heard, as a truncate will; what comes of it later is not kept."""
+        item = self.item(item_id)
+        item.cut_ms = audio_end_ms
+        audio = item.audio.get(content_index)
+        if audio is not None:
+            del audio[audio_end_ms * item.bytes_per_ms :]
+
     def heard(self, item_id: str, played_ms: int) -> None:
         """Note how much of an item was played by now."""
         item = self.item(item_id)
@@ -158,11 +166,7 @@ def _retrieved(view: Conversation, event: ev.ConversationItemRetrieved) -> None:
 
 
 def _truncated(view: Conversation, event: ev.ConversationItemTruncated) -> None:
-    item = view.item(event.item_id)
-    item.cut_ms = event.audio_end_ms
-    audio = item.audio.get(event.content_index)
-    if audio is not None:
-        del audio[event.audio_end_ms * item.bytes_per_ms :]
+    view.cut(event.item_id, event.content_index, event.audio_end_ms)
 
 
 def _deleted(view: Conversation, event: ev.ConversationItemDeleted) -> None:

@@ -1,0 +1,342 @@
+"""One run of `antiphon talk`: what is sent when, what each event leads to, and when it is over."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from itertools import chain, repeat
+from typing import Final
+
+from rich.console import Console
+
+from antiphon.audio import wav
+from antiphon.audio.pcm import ms_of, silence
+from antiphon.client.audio import SilentSpeaker, Speaker, chunks_of, paced
+from antiphon.client.connection import Connection, connect
+from antiphon.client.conversation import Conversation, Event
+from antiphon.client.devices import Loudspeaker, microphone
+from antiphon.client.errors import ClientError, ConnectionLost
+from antiphon.protocol import server_events as ev
+from antiphon.protocol.client_events import (
+    ConversationItemTruncate,
+    InputAudioBufferAppend,
+    InputAudioBufferCommit,
+    ResponseCreate,
+)
+from antiphon.protocol.errors import ErrorDetail
+from antiphon.talk.options import TalkOptions
+from antiphon.talk.report import Report
+from antiphon.talk.screen import JsonScreen, Screen, TerminalScreen
+from antiphon.talk.sent import SentAudio
+from antiphon.talk.turns import Turn, Turns
+
+TAIL_MS: Final = 1_000
+"""Silence sent after a recording, beyond what ends a turn: the last words may not have been noticed yet."""
+
+NO_SPEECH_MS: Final = 5_000
+"""Silence sent after a recording in which the server has noticed no speech, before we give up."""
+
+UPDATED_TIMEOUT_S: Final = 5.0
+"""How long `session.updated` may take; some servers never send it."""
+
+CLOSE_TIMEOUT_S: Final = 1.0
+"""How long after an error a close may still belong to it."""
+
+HARMLESS: Final = frozenset({"response_cancel_not_active", "item_truncate_invalid_item_id"})
+"""Errors that come of two events crossing on the wire."""
+
+FAILED, INTERRUPTED = 1, 130
+
+
+class ServerError(ClientError):
+    """The server refused something, or failed at it."""
+
+
+class NoAnswer(ClientError):  # noqa: N818 -- says what it is
+    """What was to come did not come in time."""
+
+
+async def talk(options: TalkOptions, console: Console) -> int:
+    """Run to the end and tell everything on `console`. Returns the exit code: 0, 1 after a failure, 130 after Ctrl-C.
+
+    Without a WAV it runs until Ctrl-C, which is then its good end.
+    """
+    screen = JsonScreen(console) if options.json else TerminalScreen(console)
+    try:
+        async with AsyncExitStack() as stack:
+            pcm = _recording(options)
+            connection = await stack.enter_async_context(
+                connect(options.url, api_key=options.api_key, model=options.model)
+            )
+            speaker = _speaker(options, stack)
+            stack.enter_context(screen.live())
+            run = _Run(options, connection, screen, speaker, pcm)
+            await run.converse()
+            run.save()
+            return run.exit_code
+    except ClientError as error:
+        screen.failure(error)
+        return FAILED
+
+
+def _recording(options: TalkOptions) -> bytes | None:
+    """The question; None when it is to come from the microphone."""
+    if options.wav is None:
+        if options.vad == "none":
+            raise ClientError("Without turn detection nobody knows when you are done.", "leave --vad as it is")
+        return None
+    try:
+        pcm = wav.read(options.wav)
+    except (OSError, wav.WavError) as error:
+        raise ClientError(f"{options.wav} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not pcm:
+        raise ClientError(f"{options.wav} is empty.")
+    return pcm
+
+
+def _speaker(options: TalkOptions, stack: AsyncExitStack) -> Speaker:
+    if options.play or options.wav is None:
+        return stack.enter_context(Loudspeaker())
+    return SilentSpeaker(asyncio.get_running_loop().time)
+
+
+class _Run:
+    """The state of one run. One task speaks and decides, another listens; both on one loop."""
+
+    def __init__(
+        self, options: TalkOptions, connection: Connection, screen: Screen, speaker: Speaker, pcm: bytes | None
+    ) -> None:
+        self._options, self._connection, self._screen, self._speaker = options, connection, screen, speaker
+        self._pcm = pcm
+        self._view = Conversation(keeps_audio=options.saved_to is not None)
+        self._turns = Turns(is_transcribed=options.transcription_model is not None)
+        self._sent = SentAudio()
+        self._news_at = self._now
+        self._is_closed = False
+        self._is_stopped = False
+        self.exit_code = 0
+
+    @property
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def converse(self) -> None:
+        """Open the session, speak and listen until it is over. Raise ClientError."""
+        await self._open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._listen())
+                with self._stopped_by_ctrl_c(), suppress(ConnectionLost):  # the listener knows why
+                    await self._speak()
+                    listening.cancel()
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        self._check_closed()
+        self._report(is_end=True)
+
+    def save(self) -> None:
+        """Write down what was answered, as far as it was heard."""
+        path = self._options.saved_to
+        items = [item for response in self._view.responses.values() for item in response.items]
+        pcm = b"".join(bytes(item.audio[index]) for item in items for index in sorted(item.audio))
+        if path is None or not pcm:
+            return
+        try:
+            wav.write(path, pcm)
+        except OSError as error:
+            raise ClientError(f"{path} cannot be written: {error.strerror}.") from None
+        self._screen.note(f"saved {path} ({ms_of(pcm) / 1000:.1f} s)")
+
+    # Opening.
+
+    async def _open(self) -> None:
+        try:
+            async with asyncio.timeout(self._options.timeout_s):
+                await self._until(ev.SessionCreated)
+        except TimeoutError:
+            raise NoAnswer(f"The server opened no session within {self._options.timeout_s:g} s.") from None
+        await self._connection.send(self._options.session_update())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UPDATED_TIMEOUT_S):
+                await self._until(ev.SessionUpdated)
+
+    async def _until(self, kind: type[Event]) -> None:
+        """Take events up to the first of a kind."""
+        while (event := await self._connection.receive()) is not None:
+            await self._take(event)
+            if isinstance(event, kind):
+                return
+        raise ServerError("The server closed the connection before the session was open.")
+
+    # Speaking.
+
+    async def _speak(self) -> None:
+        """Send sound in real time until it is over; each chunk is also the tick by which everything is watched."""
+        async with self._source() as chunks:
+            async for chunk in chunks:
+                if chunk:
+                    await self._say(chunk)
+                self._report()
+                self._show()
+                if self._is_over():
+                    return
+
+    @asynccontextmanager
+    async def _source(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The microphone, or the recording and then silence; without turn detection, nothing after it."""
+        chunk_ms = self._options.chunk_ms
+        if self._pcm is None:
+            async with microphone(chunk_ms) as heard:
+                self._screen.note("Speak; Ctrl-C ends. Without headphones, give --half-duplex.")
+                yield heard
+            return
+        rest = b"" if self._options.vad == "none" else silence(chunk_ms)
+        yield paced(chain(chunks_of(self._pcm, chunk_ms), repeat(rest)), chunk_ms)
+
+    async def _say(self, chunk: bytes) -> None:
+        if self._options.half_duplex and self._speaker.remaining_ms:
+            chunk = bytes(len(chunk))
+        await self._connection.send(InputAudioBufferAppend(audio=chunk))
+        self._sent.add(chunk, self._now)
+        if self._options.vad == "none" and self._left_ms <= 0:
+            await self._connection.send(InputAudioBufferCommit())
+            await self._connection.send(ResponseCreate())
+
+    @property
+    def _left_ms(self) -> int:
+        """What is still to be said of the recording; below zero, the silence sent after it."""
+        return ms_of(self._pcm or b"") - self._sent.sent_ms
+
+    def _is_over(self) -> bool:
+        """Whether there is nothing more to wait for. Raise NoAnswer when waiting has no use."""
+        if self._is_stopped:
+            self.exit_code = INTERRUPTED if self._pcm else 0
+            return True
+        if self._is_closed:
+            return True
+        if self._pcm is None or self._left_ms > 0:
+            self._news_at = max(self._news_at, self._now)
+            return False
+        if not self._turns.all and self._left_ms <= -NO_SPEECH_MS:
+            raise NoAnswer(f"The server heard no speech in {self._options.wav}.")
+        if self._now - self._news_at > self._options.timeout_s:
+            return self._give_up()
+        is_quiet = self._options.vad == "none" or self._left_ms <= -(self._options.silence_ms + TAIL_MS)
+        is_heard = not (self._options.play and self._speaker.remaining_ms)
+        return is_quiet and is_heard and bool(self._turns.all) and self._turns.is_settled
+
+    def _check_closed(self) -> None:
+        """A server that hangs up in the middle has failed, however politely."""
+        if self._is_closed and not (self._turns.all and self._turns.is_settled and self._left_ms <= 0):
+            raise NoAnswer("The server closed the connection before the answer was done.")
+
+    def _give_up(self) -> bool:
+        """No sign of life for too long. Words that nobody wrote down are no failure, an answer that is missing is."""
+        missing = self._turns.missing
+        if missing != "transcript":
+            raise NoAnswer(f"Nothing came for {self._options.timeout_s:g} s; still waiting for {missing}.")
+        self._screen.note("the server sent no transcript of what was said")
+        return True
+
+    # Listening.
+
+    async def _listen(self) -> None:
+        async for event in self._connection:
+            await self._take(event)
+        self._is_closed = True
+
+    async def _take(self, event: Event) -> None:
+        now = self._news_at = self._now
+        self._view.fold(event)
+        self._turns.fold(event, now)
+        match event:
+            case ev.Error():
+                await self._refused(event.error)
+            case ev.InputAudioBufferSpeechStarted():
+                await self._fall_silent()
+            case ev.InputAudioBufferSpeechStopped() | ev.InputAudioBufferCommitted():
+                turn = self._turns.of_item(event.item_id)
+                turn.spoken_at = turn.spoken_at or self._sent.speech_end(turn.start_ms, turn.end_ms)
+            case ev.ResponseOutputAudioDelta() if self._view.item(event.item_id).cut_ms is None:
+                self._speaker.play(event.item_id, event.content_index, event.delta)
+            case ev.ResponseOutputAudioDone():
+                self._speaker.finish(event.item_id)
+            case ev.ResponseDone():
+                self._end(event)
+        self._show()
+
+    async def _refused(self, error: ErrorDetail) -> None:
+        """Go on where the error does no harm; else wait for the close that may say more, and end."""
+        if error.code in HARMLESS:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                while await self._connection.receive() is not None:
+                    pass
+        raise ServerError(f"The server said: {error.message}")
+
+    async def _fall_silent(self) -> None:
+        """Barge-in: stop playing, and tell the server how much of its answer was heard."""
+        position = self._speaker.stop()
+        if position is None:
+            return
+        cut = ConversationItemTruncate(
+            item_id=position.item_id, content_index=position.content_index, audio_end_ms=position.played_ms
+        )
+        self._view.cut(position.item_id, position.content_index, position.played_ms)
+        with suppress(ConnectionLost):
+            await self._connection.send(cut)
+
+    def _end(self, event: ev.ResponseDone) -> None:
+        for item in self._view.response(event.response.id).items:
+            self._speaker.finish(item.id)
+        if event.response.status == "failed":
+            self.exit_code = FAILED
+
+    # Telling.
+
+    def _report(self, *, is_end: bool = False) -> None:
+        """Tell of each turn that is over and can no longer be interrupted."""
+        for turn in self._turns.all:
+            is_over = self._turns.is_over(turn)
+            is_heard = turn is not self._turns.all[-1] or not self._speaker.remaining_ms
+            if not turn.is_reported and (is_end or (is_over and is_heard)):
+                turn.is_reported = True
+                self._screen.turn(Report.of(turn, self._view))
+
+    def _show(self) -> None:
+        turn = next((turn for turn in reversed(self._turns.all) if not turn.is_reported), None)
+        you, answer = self._words(turn) if turn else ("", "")
+        self._screen.show(you, answer, self._state, self._now)
+
+    def _words(self, turn: Turn) -> tuple[str, str]:
+        response = self._view.responses.get(turn.response_id or "")
+        return self._view.item(turn.item_id).text if turn.item_id else "", response.text if response else ""
+
+    @property
+    def _state(self) -> str:
+        if self._pcm is not None and self._left_ms > 0:
+            said_s, all_s = self._sent.sent_ms / 1000, ms_of(self._pcm) / 1000
+            return f"▶ {self._options.wav} {said_s:.1f} of {all_s:.1f} s"
+        if self._turns.is_speaking:
+            return "● listening"
+        if self._speaker.remaining_ms:
+            return f"♪ {self._speaker.remaining_ms / 1000:.1f} s to hear"
+        return "… waiting" if self._pcm is not None else "○ quiet"
+
+    @contextmanager
+    def _stopped_by_ctrl_c(self) -> Iterator[None]:
+        """Let Ctrl-C end the run at the next chunk; a second one ends the process, as ever."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            self._is_stopped = True
+            loop.remove_signal_handler(signal.SIGINT)
+
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, nor outside the main thread
+            loop.add_signal_handler(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(signal.SIGINT)
