@@ -304,6 +304,8 @@ class EngineSet:
     asr: ASR | None
     responder: Responder
     turn: TurnModel | None = None
+    anticipates: bool = True
+    """Whether drafts may be begun: they cost what they use, also when they are dropped."""
 
     def all(self) -> Sequence[Engine]:
         """Each engine once."""

@@ -44,6 +44,7 @@ MADE = {
     "wrong_session_kind": [errors.wrong_session_kind("realtime"), errors.wrong_session_kind("transcription", "type")],
     "not_allowed": [errors.not_allowed("p", "Not now.")],
     "modalities": [errors.modalities("session.output_modalities", ("text", "audio"))],
+    "prompt_unknown": [errors.prompt_unknown("session.prompt", "pmpt_1")],
     "session_expired": [errors.session_expired(60)],
     "commit_too_small": [errors.commit_too_small(12.3456, 100)],
     "buffer_full": [errors.buffer_full(900)],

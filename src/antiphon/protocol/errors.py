@@ -193,6 +193,10 @@ def modalities(param: str, got: Sequence[str]) -> ErrorDetail:
     return _invalid("invalid_value", message, param)
 
 
+def prompt_unknown(param: str, prompt_id: str) -> ErrorDetail:
+    return _invalid("invalid_value", f"Prompt with id '{prompt_id}' not found.", f"{param}.id")
+
+
 def session_expired(minutes: int) -> ErrorDetail:
     return _invalid("session_expired", f"Your session hit the maximum duration of {minutes} minutes.")
 

@@ -1,6 +1,7 @@
 """Answers: `Respond` and `Stop`, one task and one engine run per response."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 from antiphon.ports import NO_USAGE, Responder, Run
@@ -13,6 +14,9 @@ from antiphon.session.inputs import Broke, Finished, Produced
 
 CLOSE_LIMIT_S = 5.0
 """How long a run may take to stop its work."""
+
+DRAFT_PIECES = 64
+"""Pieces that a draft may be ahead of the end of the turn, a sentence or two; then its engine waits."""
 
 MODEL = "model"
 
@@ -35,16 +39,30 @@ class Answers:
         self._tasks = tasks
         self._limit_s = limit_s
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._drafts: dict[str, asyncio.Event] = {}
+        """Set once the draft is an answer."""
 
     def start(self, effect: Respond) -> None:
         """Have the engine answer."""
         task = self._tasks.start(self._work(effect), f"answering {effect.response_id}")
         self._running[effect.response_id] = task
-        task.add_done_callback(lambda _: self._running.pop(effect.response_id, None))
+        if effect.prompt.draft:
+            self._drafts[effect.response_id] = asyncio.Event()
+        task.add_done_callback(lambda _: self._forget(effect.response_id))
+
+    def release(self, response_id: str) -> None:
+        """The draft is an answer: let its engine go on."""
+        if response_id in self._drafts:
+            self._drafts[response_id].set()
+
+    def _forget(self, response_id: str) -> None:
+        self._running.pop(response_id, None)
+        self._drafts.pop(response_id, None)
 
     def stop(self, response_id: str) -> None:
         """End the engine's work; nothing more is said of the response."""
-        task = self._running.pop(response_id, None)
+        task = self._running.get(response_id)
+        self._forget(response_id)
         if task is not None:
             task.cancel()
 
@@ -63,13 +81,17 @@ class Answers:
 
     async def _answer(self, response_id: str, run: Run) -> None:
         deltas = aiter(run)
-        while True:
+        is_released = self._drafts.get(response_id)
+        for pieces in itertools.count():
+            if is_released is not None and pieces >= DRAFT_PIECES:
+                await is_released.wait()
             try:
                 async with asyncio.timeout(self._limit_s):
                     delta = await anext(deltas)
             except StopAsyncIteration:
                 break
             await self._put(Produced(response_id, delta, run.usage))
+            await asyncio.sleep(0)  # the core takes it now; and an engine with much at hand does not keep the loop
             await self._room()
         await self._put(Finished(response_id, run.usage))
 

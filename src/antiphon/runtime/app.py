@@ -18,7 +18,7 @@ from antiphon.runtime.faults import log_fault
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.runner import INTERNAL_ERROR, Runner
 from antiphon.runtime.scoring import Scoring
-from antiphon.session.config import SessionSettings
+from antiphon.session.config import Context, SessionSettings
 from antiphon.session.session import Session
 
 GOING_AWAY = 1001
@@ -139,6 +139,10 @@ class RealtimeApp:
             hears_audio=engines.responder.hears_audio,
             sees_images=engines.responder.sees_images,
             has_asr=engines.asr is not None,
+            has_turn_model=engines.turn is not None,
+            anticipates=self._options.anticipates and engines.anticipates,
+            context=Context(engines.responder.context_tokens, engines.responder.count),
+            templates=self._options.templates,
         )
         return Runner(self._core(settings), engines, self._scoring(engines.vad).open(), self._meter, self._options)
 

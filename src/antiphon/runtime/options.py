@@ -1,6 +1,7 @@
 """What the operator may set of the runtime, and the limits that keep one session from harming another."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +10,10 @@ class RuntimeOptions:
 
     instructions: str = ""
     """For sessions that bring none."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """Prompt templates by id, or by `id@version`."""
+    anticipates: bool = True
+    """Whether answers are drafted in the silence that ends a turn, where the engines run here."""
     lifetime_s: int | None = 3600
     """How long a session may last; None sets no limit."""
     max_sessions: int = 1000

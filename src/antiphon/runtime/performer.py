@@ -7,15 +7,16 @@ from antiphon.ports import Meter
 from antiphon.protocol.ids import new_id
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.hearing import Hearings
+from antiphon.runtime.judging import Judges
 from antiphon.runtime.members import Members
-from antiphon.session.effects import Close, Effect, Forget, Hear, Report, Respond, Send, Settle, Stop
+from antiphon.session.effects import Close, Effect, Forget, Hear, Judge, Release, Report, Respond, Send, Settle, Stop
 from antiphon.session.inputs import Input
 
 
 class Performer:
     """The hands of one session."""
 
-    def __init__(self, members: Members, hearings: Hearings, answers: Answers, meter: Meter) -> None:
+    def __init__(self, members: Members, hearings: Hearings, judges: Judges, answers: Answers, meter: Meter) -> None:
         self._members = members
         self._hearings = hearings
         self._answers = answers
@@ -23,8 +24,10 @@ class Performer:
             Send: self._send,
             Hear: hearings.hear,
             Settle: hearings.settle,
+            Judge: judges.judge,
             Forget: lambda effect: hearings.forget(effect.item_id),
             Respond: answers.start,
+            Release: lambda effect: answers.release(effect.response_id),
             Stop: self._stop,
             Report: lambda effect: meter.report(effect.fact),
             Close: lambda effect: members.close(effect.code, effect.reason),

@@ -25,6 +25,7 @@ from antiphon.runtime.core import Core
 from antiphon.runtime.faults import log_fault
 from antiphon.runtime.hearing import Hearings
 from antiphon.runtime.inbox import Framed, Inbox
+from antiphon.runtime.judging import Judges
 from antiphon.runtime.members import Member, Members
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.owner import TaskOwner
@@ -55,6 +56,7 @@ class Runner:
         self._performer = Performer(
             self._members,
             Hearings(engines.asr, self._inbox.put, self._tasks, options.engine_limit_s),
+            Judges(engines.turn, self._inbox.put, self._tasks, meter, core.session_id),
             Answers(engines.responder, self._inbox.put, self._members.room, self._tasks, options.engine_limit_s),
             meter,
         )

@@ -3,7 +3,7 @@
 `SessionConfig` has every key filled in; `apply` makes the next one or says exactly what is wrong.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -70,6 +70,14 @@ UNLIMITED_S = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """The model's context: its size in tokens, and how the engine counts text."""
+
+    tokens: int
+    count: Callable[[str], int]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSettings:
     """What is fixed when a session opens: who it is, what its engines can do, and its limits."""
 
@@ -89,6 +97,14 @@ class SessionSettings:
     has_turn_model: bool = False
     anticipates: bool = False
     """Whether answers are drafted while the silence that ends a turn still lasts."""
+    context: Context | None = None
+    """The size of the model's context; None: nothing is ever left out."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """The operator's prompt templates by id, or by `id@version`; `{{name}}` stands for a variable."""
+
+    def template(self, prompt: PromptTemplate) -> str | None:
+        """The text of a prompt template; None when the operator has none of that id and version."""
+        return self.templates.get(f"{prompt.id}@{prompt.version}" if prompt.version else prompt.id)
 
     @property
     def expires_at(self) -> int:
@@ -203,6 +219,9 @@ def _refusal(config: SessionConfig, update: RealtimeSessionUpdate, settings: Ses
         return errors.not_allowed("session.model", "The model of a session cannot be changed.")
     if config.tracing is not None and keys.get("tracing", config.tracing) != config.tracing:
         return errors.not_allowed("session.tracing", "Tracing cannot be changed once it is enabled.")
+    prompt = keys.get("prompt")
+    if prompt is not None and settings.template(prompt) is None:
+        return errors.prompt_unknown("session.prompt", prompt.id)
     return modality_error(keys.get("output_modalities"), "session") or tools_error(keys.get("tools", ()), "session")
 
 

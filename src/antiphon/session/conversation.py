@@ -58,6 +58,10 @@ class Entry:
     """The answer's audio."""
     heard: str | None = None
     """What was heard of an answer that was cut; None: all of it."""
+    is_left_out: bool = False
+    """Gone from the model's context, which has grown too long."""
+    counted: tuple[str, int] | None = None
+    """The text that a model reads of it, and its tokens, as last counted."""
 
     @property
     def id(self) -> str:

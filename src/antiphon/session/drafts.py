@@ -20,8 +20,6 @@ class Draft:
     """An answer that may never be given."""
 
     response_id: str
-    entry: Entry
-    """The caller's turn as it will stand in the conversation."""
     since: float
     kept: list[Produced | Finished] = field(default_factory=list)
     usage: Usage = NO_USAGE
@@ -39,9 +37,9 @@ class Drafts:
         """Whether an answer is being drafted."""
         return self._draft is not None
 
-    def begin(self, response_id: str, entry: Entry, prompt: Prompt, now: float) -> Iterator[Effect]:
+    def begin(self, response_id: str, prompt: Prompt, now: float) -> Iterator[Effect]:
         """Start the engine on what was said so far."""
-        self._draft = Draft(response_id, entry, now)
+        self._draft = Draft(response_id, now)
         yield Respond(response_id, prompt)
 
     def take(self, news: Produced | Finished | Broke) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from antiphon.protocol import errors
 from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.errors import ErrorDetail
-from antiphon.protocol.items import InputItem, ItemReference, Message
+from antiphon.protocol.items import FunctionCall, InputItem, ItemReference, Message
 from antiphon.protocol.response import ResponseParams
 from antiphon.protocol.wire import UNSET, UnsetType
 from antiphon.session.config import SessionConfig, SessionSettings, given, modality_error, tools_error
@@ -18,10 +18,12 @@ BESIDE_CONFIG = ("conversation", "input", "metadata", "replaces", "queues", "dis
 
 
 def standing(conversation: Conversation) -> tuple[Entry, ...]:
-    """The conversation as a model is shown it: all items but those still being made."""
-    return tuple(
-        entry for entry in conversation if not (isinstance(entry.item, Message) and entry.item.status == "in_progress")
-    )
+    """The conversation as a model is shown it: all items but those still being made, and those left out."""
+    return tuple(entry for entry in conversation if not entry.is_left_out and not _is_unfinished(entry))
+
+
+def _is_unfinished(entry: Entry) -> bool:
+    return isinstance(entry.item, Message | FunctionCall) and entry.item.status == "in_progress"
 
 
 def is_out_of_band(params: ResponseParams) -> bool:
@@ -44,6 +46,8 @@ def plan_of(
     if error is not None:
         return error
     after = _configured(config, params)
+    if after.prompt is not None and settings.template(after.prompt) is None:
+        return errors.prompt_unknown("response.prompt", after.prompt.id)
     if has_spoken and after.output.voice != config.output.voice:
         return errors.cannot_update_voice()
     context = _context(params, conversation, settings, decode)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from antiphon.ports import EngineFailed, Prompt, ResponseEnded
-from antiphon.protocol.errors import SERVER_ERROR
+from antiphon.protocol.errors import INVALID_REQUEST, SERVER_ERROR
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.response import Cancelled, Failed, ResponseError, ResponseStatus, StatusDetails
 from antiphon.protocol.session import FunctionTool
@@ -17,7 +17,11 @@ from antiphon.session.drafts import Drafts
 from antiphon.session.effects import Effect, Report, Respond, Stop
 from antiphon.session.inputs import Broke, Finished, Produced
 from antiphon.session.response import Answer, Plan, Times
+from antiphon.session.templates import instructions_of
 from antiphon.session.transcription import NO_ASR, Transcriptions
+from antiphon.session.truncation import fitting, room_for_items
+
+TOO_LONG = "The conversation does not fit the model's context, and truncation is disabled."
 
 
 class Responses:
@@ -41,8 +45,9 @@ class Responses:
 
     def draft(self, plan: Plan, now: float) -> Iterator[Effect]:
         """Begin an answer to a turn that may not be over; the turn is the last entry of the plan's context."""
-        prompt = replace(self._prompt(plan), draft=True)
-        yield from self._drafts.begin(self._settings.new_id("resp"), plan.context[-1], prompt, now)
+        prompt = self._prompt(plan)
+        if prompt is not None:
+            yield from self._drafts.begin(self._settings.new_id("resp"), replace(prompt, draft=True), now)
 
     @property
     def is_drafting(self) -> bool:
@@ -106,20 +111,33 @@ class Responses:
         if answer.plan.follows_turn and _said_nothing(answer.plan.context[-1]):
             yield from self._end(answer, "completed", None, now)  # a cough is not a question
             return
-        yield Respond(answer.id, self._prompt(answer.plan))
+        prompt = self._prompt(answer.plan)
+        if prompt is None:
+            yield from self._fail(answer, TOO_LONG, "context_length_exceeded", INVALID_REQUEST, now)
+        else:
+            yield Respond(answer.id, prompt)
 
-    def _prompt(self, plan: Plan) -> Prompt:
+    def _prompt(self, plan: Plan) -> Prompt | None:
+        """What the engine is given; None when the context is too long, and nothing may be left out."""
         config = plan.config
         voice = config.output.voice
+        limit = None if config.max_output_tokens == "inf" else config.max_output_tokens
+        instructions = instructions_of(config, self._settings)
+        entries: tuple[Entry, ...] | None = plan.context
+        if self._settings.context is not None:
+            room = room_for_items(self._settings.context, instructions, limit, config.truncation)
+            entries = fitting(plan.context, room, config.truncation, self._settings.context.count)
+        if entries is None:
+            return None
         return Prompt(
             session_id=self._settings.session_id,
-            instructions=config.instructions,
-            items=tuple(entry.for_model(hears_audio=self._settings.hears_audio) for entry in plan.context),
+            instructions=instructions,
+            items=tuple(entry.for_model(hears_audio=self._settings.hears_audio) for entry in entries),
             modality=config.modality,
             tools=tuple(tool for tool in config.tools if isinstance(tool, FunctionTool)),
             tool_choice=config.tool_choice,
             parallel_tool_calls=config.parallel_tool_calls is not False,
-            max_output_tokens=None if config.max_output_tokens == "inf" else config.max_output_tokens,
+            max_output_tokens=limit,
             temperature=config.temperature,
             reasoning_effort=(config.reasoning.effort or None) if config.reasoning else None,
             voice=voice if isinstance(voice, str) else voice.id,
