@@ -71,6 +71,11 @@ class Caller:
 
     # A turn
 
+    @property
+    def turn_id(self) -> str | None:
+        """The item that the open turn will become; announced already."""
+        return self._listening.turn_id
+
     def _began(self, turn: Began, config: SessionConfig, rules: TurnRules, now: float) -> Iterator[Effect]:
         self._responses.played_at = None
         yield Send(tell.InputAudioBufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id))
@@ -121,7 +126,10 @@ class Caller:
             return
         if self._responses.is_drafting or self._responses.active_id is not None:
             return
-        context = (*standing(self._conversation), turn_entry(item_id, words=text[0]))
+        earlier = standing(self._conversation)
+        if any(entry.needs_words for entry in earlier):
+            return  # the answer has to wait for more than this turn
+        context = (*earlier, turn_entry(item_id, words=text[0]))
         yield from self._responses.draft(Plan(config=config, context=context), now)
 
     def _drafts_answers(self, rules: TurnRules) -> bool:

@@ -247,7 +247,7 @@ def _with_audio(
 ) -> SessionConfig | ErrorDetail:
     keys = given(audio)
     if "input" in keys:
-        heard = _with_input(config.input, keys["input"])
+        heard = _with_input(config.input, keys["input"], transcribes=isinstance(audio, TranscriptionAudio))
         if isinstance(heard, ErrorDetail):
             return heard
         config = replace(config, input=heard)
@@ -259,10 +259,13 @@ def _with_audio(
     return config
 
 
-def _with_input(config: InputConfig, update: AudioInput) -> InputConfig | ErrorDetail:
+def _with_input(config: InputConfig, update: AudioInput, *, transcribes: bool) -> InputConfig | ErrorDetail:
+    """`transcribes` is a transcription session; a model without turn detection switches it off there."""
     keys = given(update)
     if "transcription" in keys:
         keys["transcription"] = _merged(config.transcription, keys["transcription"])
+        if transcribes and keys["transcription"] and keys["transcription"].model in MODELS_WITHOUT_TURN_DETECTION:
+            keys.setdefault("turn_detection", None)
     if "noise_reduction" in keys:
         keys["noise_reduction"] = _merged(config.noise_reduction, keys["noise_reduction"])
     if "turn_detection" in keys:

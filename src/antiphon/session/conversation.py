@@ -4,7 +4,7 @@ An `Entry` holds an item as the wire shows it, without audio, and beside it what
 audio, the caller's words, and the part of an answer that was really heard.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -212,18 +212,21 @@ class Conversation:
             return errors.previous_item_unknown(after)
         return self.content_error(item, "item", sees_images=sees_images)
 
-    def content_error(self, item: Item, owner: str, *, sees_images: bool) -> ErrorDetail | None:
-        """What is wrong inside an item that a client sends."""
+    def content_error(
+        self, item: Item, owner: str, *, sees_images: bool, beside: Sequence[Entry] = ()
+    ) -> ErrorDetail | None:
+        """What is wrong inside an item that a client sends; `beside` are items that it comes with."""
         if isinstance(item, Message):
             return message_error(item, owner, sees_images=sees_images)
         if isinstance(item, FunctionCallOutput):
-            return None if self._has_call(item.call_id) else errors.tool_call_unknown(item.call_id)
+            return None if _has_call((*self, *beside), item.call_id) else errors.tool_call_unknown(item.call_id)
         if isinstance(item, FunctionCall):
             return None
         return errors.not_allowed(f"{owner}.type", "This server does not call MCP tools.")
 
-    def _has_call(self, call_id: str) -> bool:
-        return any(isinstance(entry.item, FunctionCall) and entry.item.call_id == call_id for entry in self)
+
+def _has_call(entries: Sequence[Entry], call_id: str) -> bool:
+    return any(isinstance(entry.item, FunctionCall) and entry.item.call_id == call_id for entry in entries)
 
 
 def message_error(message: Message, owner: str, *, sees_images: bool) -> ErrorDetail | None:
@@ -242,13 +245,16 @@ def message_error(message: Message, owner: str, *, sees_images: bool) -> ErrorDe
     return None
 
 
-def entry_of(item: Item, item_id: str, decode: Callable[[bytes], bytes]) -> Entry:
+def entry_of(item: Item, new_id: Callable[[str], str], decode: Callable[[bytes], bytes]) -> Entry:
     """A client's item as it enters the conversation: named, completed, its audio set apart.
 
-    `decode` makes `pcm` of audio in the session's input format.
+    `new_id` names what the client has not named; `decode` makes `pcm` of audio in the session's input format.
     """
+    item_id = item.id or new_id("item")
     if not isinstance(item, Message):
         changes = {"id": item_id, "status": "completed"} if hasattr(item, "status") else {"id": item_id}
+        if isinstance(item, FunctionCall) and not item.call_id:
+            changes["call_id"] = new_id("call")
         return Entry(structs.replace(item, **changes))
     spoken = [part.audio for part in item.content if isinstance(part, InputAudio)]
     pcm = b"".join(decode(audio) for audio in spoken if isinstance(audio, bytes))

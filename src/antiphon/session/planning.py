@@ -89,7 +89,7 @@ def entries_of(
     decode: Callable[[bytes], bytes],
 ) -> tuple[Entry, ...] | ErrorDetail:
     """Entries of items that a client gives with a response; references are looked up."""
-    entries = []
+    entries: list[Entry] = []
     for index, item in enumerate(items):
         path = f"{owner}[{index}]"
         if isinstance(item, ItemReference):
@@ -97,9 +97,29 @@ def entries_of(
             if entry is None:
                 return errors.reference_unknown(item.id, f"{path}.id")
         else:
-            error = conversation.content_error(item, path, sees_images=settings.sees_images)
+            error = conversation.content_error(item, path, sees_images=settings.sees_images, beside=entries)
             if error is not None:
                 return error
-            entry = entry_of(item, item.id or settings.new_id("item"), decode)
+            entry = entry_of(item, settings.new_id, decode)
         entries.append(entry)
     return tuple(entries)
+
+
+def additions(
+    items: tuple[InputItem, ...],
+    conversation: Conversation,
+    settings: SessionSettings,
+    decode: Callable[[bytes], bytes],
+    *,
+    announced_id: str | None,
+) -> tuple[Entry, ...] | ErrorDetail:
+    """Entries that a response brings into the conversation; their ids must be free."""
+    entries = entries_of(items, "response.append_input_items", conversation, settings, decode)
+    if isinstance(entries, ErrorDetail):
+        return entries
+    taken = {announced_id}
+    for entry in entries:
+        if entry.id in conversation or entry.id in taken:
+            return errors.item_exists(entry.id)
+        taken.add(entry.id)
+    return entries

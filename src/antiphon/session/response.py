@@ -80,21 +80,14 @@ class OpenMessage:
     index: int
     offset: int = 0
     """Where its transcript begins in the response's transcript."""
-    speech: Speech | None = None
+    speech: Speech = field(default_factory=Speech)
+    """Its words; its sound, if it is spoken."""
     encoder: G711Encoder | None = None
-    written: str = ""
 
     @property
     def text(self) -> str:
         """All words so far, spoken or written."""
-        return self.written if self.speech is None else self.speech.transcript
-
-    def add(self, text: str) -> None:
-        """Take more words."""
-        if self.speech is None:
-            self.written += text
-        else:
-            self.speech.transcript += text
+        return self.speech.transcript
 
 
 @dataclass(slots=True)
@@ -151,9 +144,7 @@ class Answer:
         if isinstance(delta, TextDelta):
             yield from self._write(delta.text)
         elif isinstance(delta, AudioDelta):
-            if self.times.first_audio is None:
-                self.times.first_audio = now
-            yield from self._speak(delta)
+            yield from self._speak(delta, now)
         elif isinstance(delta, CallDelta):
             yield from self._call(delta)
         else:
@@ -193,7 +184,7 @@ class Answer:
         message = OpenMessage(self.new_id("item"), len(self._output), offset=self._transcript_chars)
         entry = Entry(Message(id=message.id, status="in_progress", role="assistant", content=()))
         if self._speaks:
-            message.speech = entry.speech = Speech()
+            entry.speech = message.speech
             message.encoder = encoder_of(self.plan.config.output.format)
         self._open = message
         yield from self._added(entry, message.index)
@@ -210,15 +201,17 @@ class Answer:
 
     def _write(self, text: str) -> Iterator[Effect]:
         message = yield from self._message()
-        message.add(text)
+        message.speech.transcript += text
         self._transcript_chars += len(text)
         kind = ResponseOutputAudioTranscriptDelta if self._speaks else ResponseOutputTextDelta
         yield Send(kind(**self._part_ids(message), delta=text))
 
-    def _speak(self, delta: AudioDelta) -> Iterator[Effect]:
-        message = yield from self._message()
-        if message.speech is None:
+    def _speak(self, delta: AudioDelta, now: float) -> Iterator[Effect]:
+        if not self._speaks:
             return  # an engine that speaks although text was asked for
+        if self.times.first_audio is None:
+            self.times.first_audio = now
+        message = yield from self._message()
         start, end = delta.span
         message.speech.add(delta.pcm, (start - message.offset, end - message.offset))
         self.spoken_ms += ms_of(delta.pcm)

@@ -26,7 +26,7 @@ from antiphon.session.config import SessionConfig, SessionSettings, apply, shown
 from antiphon.session.conversation import Conversation, Entry, entry_of
 from antiphon.session.effects import Close, Effect, Send
 from antiphon.session.inputs import Input
-from antiphon.session.planning import entries_of, is_out_of_band, plan_of
+from antiphon.session.planning import additions, is_out_of_band, plan_of
 from antiphon.session.response import Plan
 from antiphon.session.responses import Responses
 from antiphon.session.transcription import Transcriptions
@@ -174,7 +174,9 @@ class Session:
         error = self._conversation.refusal(event.item, after, sees_images=self._settings.sees_images)
         if error is not None:
             return error
-        entry = entry_of(event.item, event.item.id or self._settings.new_id("item"), self._decode)
+        if event.item.id == self._caller.turn_id:
+            return errors.item_exists(str(event.item.id))
+        entry = entry_of(event.item, self._settings.new_id, self._decode)
         self._conversation.add(entry, after)
         self._conversation.let_go()
         return announced(self._conversation, entry)
@@ -224,8 +226,8 @@ class Session:
         active = self._responses.active_id
         if active is not None and not wishes.replaces and not is_out_of_band(params):
             return errors.active_response(active)
-        added = entries_of(
-            wishes.appends, "response.append_input_items", self._conversation, self._settings, self._decode
+        added = additions(
+            wishes.appends, self._conversation, self._settings, self._decode, announced_id=self._caller.turn_id
         )
         if isinstance(added, ErrorDetail):
             return added
