@@ -1,6 +1,7 @@
 """What a session did, one line for each effect, and the same lines read from a script."""
 
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from typing import Any
@@ -24,11 +25,11 @@ def told(effects: Iterable[Effect]) -> list[str]:
 
 
 def lines(script: str) -> list[str]:
-    """The lines of a script. Spaces between words do not count; a line in brackets goes on with the one before."""
+    """The lines of a script. Spaces between words do not count; a line that is set in goes on with the one before."""
     read: list[str] = []
-    for line in script.splitlines():
+    for line in textwrap.dedent(script).splitlines():
         words = " ".join(line.split())
-        if words.startswith("["):
+        if line.startswith(" ") and words:
             read[-1] += f" {words}"
         elif words:
             read.append(words)

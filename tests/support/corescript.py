@@ -148,7 +148,7 @@ def _played(session: Stage, step: Step) -> list[Effect]:
     if isinstance(step, Sound):
         return session.handle(session.append_of(step), session.now)
     if isinstance(step, ClientEventBase):
-        return session.handle(Received(LINK, step), session.now)  # type: ignore[arg-type]  # its subclasses are `ClientEvent`
+        return session.handle(Received(LINK, step), session.now)
     if isinstance(step, Iterable):
         return play(session, *step)
     return session.handle(step, session.now)
