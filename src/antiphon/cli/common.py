@@ -1,0 +1,60 @@
+"""What all commands share: where they print, how they fail, how they read the configuration."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from antiphon.catalogue import Store
+from antiphon.config import Loaded, find_file, load
+from antiphon.config.schema import settings
+from antiphon.engines.registry import SetupError
+from antiphon.server.house import store_of
+
+FAILED = 1
+
+
+def out() -> Console:
+    """For what was asked for. Text is never coloured or wrapped into something that cannot be copied."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """For what went wrong, and for progress."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fail(message: str) -> None:
+    """Say what is wrong, and end with exit code 1."""
+    err().print(Text(message))
+    raise typer.Exit(FAILED)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turn an operator's mistake into its text and exit code 1, and Ctrl-C into a quiet end."""
+    try:
+        yield
+    except SetupError as error:
+        fail(f"error: {error}")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def meaning(path: str) -> str:
+    """The help of a flag that sets a setting: its sentence, and its environment variable."""
+    setting = next(s for s in settings() if s.path == tuple(path.split(".")))
+    return f"{setting.description} (env: {setting.env})" if setting.env else setting.description
+
+
+def read(config_file: str | None, flags: Mapping[str, object] | None = None) -> Loaded:
+    """The configuration of this process: file, environment and flags. Raises `ConfigError`."""
+    return load(find_file(config_file, os.environ), os.environ, flags)
+
+
+def store(config_file: str | None = None, *, offline: bool | None = None) -> Store:
+    """The weights of the configuration of this process."""
+    return store_of(read(config_file, {"weights.offline": offline}).config)
