@@ -31,6 +31,9 @@ MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 
 OPEN_TIMEOUT_S: Final = 10.0
 
+CLOSE_TIMEOUT_S: Final = 2.0
+"""How long a server may take to say goodbye; who leaves does not want to wait."""
+
 DONE_CODES: Final = frozenset({1000, 1005})
 """Close codes of a peer that has nothing more to say; 1005 is a close without a code."""
 
@@ -126,11 +129,15 @@ async def connect(
         compression=None,
         max_size=MAX_FRAME_BYTES,
         open_timeout=open_timeout_s,
+        close_timeout=CLOSE_TIMEOUT_S,
         logger=_socket_log(),
         **trust,
     )
-    async with await _opened(opening, address, open_timeout_s) as socket:
+    socket = await _opened(opening, address, open_timeout_s)
+    try:
         yield Connection(socket, address)
+    finally:
+        await socket.close()  # with 1000 whatever happened here: our exceptions are not the server's business
 
 
 class _Opening(open_socket):

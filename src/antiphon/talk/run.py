@@ -142,6 +142,7 @@ class _Run:
         if path is None or not pcm:
             return
         try:
+            path.touch()  # a file that cannot be made fails here in one piece
             wav.write(path, pcm)
         except OSError as error:
             raise ClientError(f"{path} cannot be written: {error.strerror}.") from None
@@ -155,7 +156,8 @@ class _Run:
                 await self._until(ev.SessionCreated)
         except TimeoutError:
             raise NoAnswer(f"The server opened no session within {self._options.timeout_s:g} s.") from None
-        await self._connection.send(self._options.session_update())
+        with suppress(ConnectionLost):  # receiving tells why
+            await self._connection.send(self._options.session_update())
         with suppress(TimeoutError):
             async with asyncio.timeout(UPDATED_TIMEOUT_S):
                 await self._until(ev.SessionUpdated)
