@@ -14,7 +14,12 @@ import pybase64
 from antiphon.protocol import errors, lenient
 from antiphon.protocol.client_events import ClientEvent, InputAudioBufferAppend
 from antiphon.protocol.errors import ErrorDetail
-from antiphon.protocol.server_events import InputAudioBufferDtmfEventReceived, ResponseOutputAudioDelta, ServerEvent
+from antiphon.protocol.server_events import (
+    InputAudioBufferDtmfEventReceived,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+    ServerEventBase,
+)
 from antiphon.protocol.violations import GOT, Rules
 from antiphon.protocol.wire import MAX_EVENT_ID_LENGTH, Json
 
@@ -100,8 +105,8 @@ def encode_client(event: ClientEvent) -> bytes:
 # What servers send.
 
 
-def encode(event: ServerEvent, event_id: str) -> bytes:
-    """A server's event as a frame, under the name that it gets as it leaves."""
+def encode(event: ServerEvent | ServerEventBase, event_id: str) -> bytes:
+    """A server's event, of GA or of another dialect, as a frame under the name that it gets as it leaves."""
     if isinstance(event, ResponseOutputAudioDelta):
         return _encode_audio(event, event_id)
     return _ENCODER.encode(_named(event, event_id))
@@ -138,7 +143,7 @@ def server_event_of(tree: Tree) -> ServerEvent | Unknown:
     return readable
 
 
-def _named(event: ServerEvent, event_id: str) -> ServerEvent:
+def _named(event: ServerEvent | ServerEventBase, event_id: str) -> ServerEvent | ServerEventBase:
     if isinstance(event, InputAudioBufferDtmfEventReceived):  # the one event that is typed without a name
         return event
     return msgspec.structs.replace(event, event_id=event_id)
