@@ -32,14 +32,15 @@ async def serving(engines: str | Engines | Config = "tone", *, meters: Sequence[
     house = House(config, meters)
     with bound(Server(host="127.0.0.1", port=0)) as sock:
         server = uvicorn_server(house)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.serve(sockets=[sock]))
-            try:
-                await house.pool.until_ready()
-                yield f"http://{address_of(sock)}"
-            finally:
-                await house.drain(0)
-                server.should_exit = True
+        # No TaskGroup: what the caller raises must come out as it is, and after an orderly end.
+        running = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
+        try:
+            await house.pool.until_ready()
+            yield f"http://{address_of(sock)}"
+        finally:
+            await house.drain(0)
+            server.should_exit = True
+            await running
 
 
 def _set(engines: str | Engines) -> Engines:
