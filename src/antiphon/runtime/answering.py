@@ -9,7 +9,7 @@ from antiphon.runtime.failures import failure_of
 from antiphon.runtime.faults import log_fault
 from antiphon.runtime.inbox import Put
 from antiphon.runtime.owner import TaskOwner
-from antiphon.session.effects import Respond
+from antiphon.session.effects import Respond, Warm
 from antiphon.session.inputs import Broke, Finished, Produced
 
 CLOSE_LIMIT_S = 5.0
@@ -49,6 +49,17 @@ class Answers:
         if effect.prompt.draft:
             self._drafts[effect.response_id] = asyncio.Event()
         task.add_done_callback(lambda _: self._forget(effect.response_id))
+
+    def warm(self, effect: Warm) -> None:
+        """Have the engine read ahead."""
+        self._tasks.start(self._warm(effect), "warming")
+
+    async def _warm(self, effect: Warm) -> None:
+        try:
+            async with asyncio.timeout(self._limit_s):
+                await self._responder.warm(effect.prompt)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- the answer itself will tell
+            failure_of(error, MODEL)
 
     def release(self, response_id: str) -> None:
         """The draft is an answer: let its engine go on."""

@@ -9,7 +9,20 @@ from antiphon.runtime.answering import Answers
 from antiphon.runtime.hearing import Hearings
 from antiphon.runtime.judging import Judges
 from antiphon.runtime.members import Members
-from antiphon.session.effects import Close, Effect, Forget, Hear, Judge, Release, Report, Respond, Send, Settle, Stop
+from antiphon.session.effects import (
+    Close,
+    Effect,
+    Forget,
+    Hear,
+    Judge,
+    Release,
+    Report,
+    Respond,
+    Send,
+    Settle,
+    Stop,
+    Warm,
+)
 from antiphon.session.inputs import Input
 
 
@@ -26,6 +39,7 @@ class Performer:
             Settle: hearings.settle,
             Judge: judges.judge,
             Forget: lambda effect: hearings.forget(effect.item_id),
+            Warm: answers.warm,
             Respond: answers.start,
             Release: lambda effect: answers.release(effect.response_id),
             Stop: self._stop,

@@ -85,6 +85,8 @@ class Caller:
         answers = self._answers_turns(rules) and not self._settings.hears_audio
         if transcription is not None or answers or self._judges(rules):
             self._words.open(turn.item_id, transcription, logprobs=bool(config.include))
+        if self._drafts_answers(rules):
+            yield from self._responses.warm(Plan(config=config, context=standing(self._conversation)))
 
     def _ended(self, turn: Ended, config: SessionConfig, rules: TurnRules, now: float) -> Iterator[Effect]:
         yield Send(tell.InputAudioBufferSpeechStopped(audio_end_ms=turn.end_ms, item_id=turn.item_id))

@@ -54,6 +54,13 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Warm:
+    """Have the model read what it will need for the next answer. Nothing is said of it; it may be left undone."""
+
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
 class Respond:
     """Start an answer. Answered by `Produced`…, then one of `Finished` and `Broke`."""
 
@@ -90,4 +97,4 @@ class Close:
     reason: str
 
 
-Effect: TypeAlias = Send | Hear | Settle | Judge | Forget | Respond | Release | Stop | Report | Close
+Effect: TypeAlias = Send | Hear | Settle | Judge | Forget | Warm | Respond | Release | Stop | Report | Close

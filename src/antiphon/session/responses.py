@@ -14,7 +14,7 @@ from antiphon.protocol.session import FunctionTool
 from antiphon.session.config import SessionSettings
 from antiphon.session.conversation import Conversation, Entry
 from antiphon.session.drafts import Drafts
-from antiphon.session.effects import Effect, Report, Respond, Stop
+from antiphon.session.effects import Effect, Report, Respond, Stop, Warm
 from antiphon.session.inputs import Broke, Finished, Produced
 from antiphon.session.response import Answer, Plan, Times
 from antiphon.session.templates import instructions_of
@@ -48,6 +48,12 @@ class Responses:
         prompt = self._prompt(plan)
         if prompt is not None:
             yield from self._drafts.begin(self._settings.new_id("resp"), replace(prompt, draft=True), now)
+
+    def warm(self, plan: Plan) -> Iterator[Effect]:
+        """The caller has begun to speak: the model can read what was said before."""
+        prompt = self._prompt(plan)
+        if prompt is not None:
+            yield Warm(replace(prompt, draft=True))
 
     @property
     def is_drafting(self) -> bool:
