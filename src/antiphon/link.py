@@ -13,7 +13,7 @@ class Scope:
     """What is known of a connection when it opens; fixed for its life."""
 
     transport: Literal["websocket", "webrtc", "sip", "sideband"]
-    dialect: Literal["ga", "beta", "azure"] = "ga"
+    dialect: Literal["ga", "beta", "azure", "preview"] = "ga"
     model: str | None = None
     intent: str | None = None
     call_id: str | None = None

@@ -3,7 +3,9 @@
 import pytest
 
 from antiphon.dialects.detect import detect, is_spoken, machine
-from antiphon.dialects.ga import GA
+from antiphon.dialects.dialect import Name
+from antiphon.protocol.server_events import SessionCreated
+from antiphon.protocol.session import RealtimeSession
 
 
 def test_plain_connections_are_ga() -> None:
@@ -23,14 +25,39 @@ def test_beta_is_named_by_a_subprotocol() -> None:
     assert detect([], ["realtime", "openai-beta.realtime-v1"], {}) == "beta"
 
 
-def test_azure_urls_carry_a_version() -> None:
-    """Clients of Azure may send the beta header beside it."""
-    assert detect([("openai-beta", "realtime=v1")], [], {"api-version": "2024-10-01-preview"}) == "azure"
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ({"api-version": "2025-04-01-preview"}, "azure"),
+        ({"api-version": "2024-10-01-preview"}, "preview"),
+        ({"api-version": "2024-10-01-preview", "intent": "transcription"}, "azure"),
+    ],
+)
+def test_azure_urls_carry_a_version(query: dict[str, str], name: str) -> None:
+    """Clients of Azure may send the beta header beside it. Preview had no transcription sessions."""
+    assert detect([("openai-beta", "realtime=v1")], [], query) == name
 
 
-def test_only_ga_is_spoken_so_far() -> None:
-    """The machines of the older variants are not built yet."""
-    assert [name for name in ("ga", "beta", "azure") if is_spoken(name)] == ["ga"]
-    assert isinstance(machine("ga"), GA)
-    with pytest.raises(LookupError):
-        machine("beta")
+def test_the_refusal_is_of_beta_alone() -> None:
+    """The provider has switched beta off; Azure's URLs go on."""
+    names: list[Name] = ["ga", "beta", "azure", "preview"]
+
+    assert [is_spoken(name) for name in names] == [True] * 4
+    assert [is_spoken(name, refuses_beta=True) for name in names] == [True, False, True, True]
+
+
+CREATED = SessionCreated(session=RealtimeSession(id="sess_1", expires_at=0))
+
+
+@pytest.mark.parametrize(("name", "is_flat"), [("ga", False), ("beta", True), ("azure", True), ("preview", True)])
+def test_each_variant_has_its_machine(name: Name, is_flat: bool) -> None:
+    """What it first says shows which."""
+    [frame] = machine(name).send(CREATED, "event_1")
+
+    assert (b'"temperature":0.8' in frame) == is_flat
+
+
+@pytest.mark.parametrize(("name", "frames"), [("ga", 1), ("beta", 2), ("azure", 2), ("preview", 2)])
+def test_the_conversation_is_announced_if_wanted(name: Name, frames: int) -> None:
+    """GA clients never see it."""
+    assert len(machine(name, announces_conversation=True).send(CREATED, "event_1")) == frames

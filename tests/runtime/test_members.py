@@ -128,11 +128,15 @@ def test_nobody_waits_for_a_link_that_has_left() -> None:
     play(scene)
 
 
-def test_a_link_of_an_unknown_dialect_is_our_fault() -> None:
-    """The transport lets no such link in."""
+def test_each_link_is_told_in_its_own_dialect() -> None:
+    """Links of one session may speak differently."""
 
     async def scene() -> None:
-        with pytest.raises(LookupError):
-            Members(RuntimeOptions()).admit(HandLink(Scope("websocket", dialect="beta")))
+        members = Members(RuntimeOptions())
+        today, old = joined(members, HandLink()), joined(members, HandLink(Scope("websocket", dialect="beta")))
+        members.tell(audio_event("resp_1", 10), "event_1")
+
+        assert await sent(today) == ["response.output_audio.delta"]
+        assert await sent(old) == ["response.audio.delta"]
 
     play(scene)

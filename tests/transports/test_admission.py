@@ -8,7 +8,7 @@ from antiphon.transports.auth import Keys
 
 OPEN = Gate()
 LOCKED = Gate(keys=Keys({"ann": "sk-ann"}))
-STRICT = Gate(knows_model=lambda name: name == "gpt-realtime")
+STRICT = Gate(knows_model=lambda name: name == "gpt-realtime", refuses_beta=True)
 
 
 def refused(knock: Knock, gate: Gate) -> tuple[int, str, str]:
@@ -32,6 +32,22 @@ def test_a_model_opens_a_realtime_session() -> None:
         client="1.2.3.4:5",
         query={"model": "gpt-realtime"},
     )
+
+
+@pytest.mark.parametrize(
+    ("knock", "dialect"),
+    [
+        (Knock(headers={"openai-beta": "realtime=v1"}, query={"model": "gpt-realtime"}), "beta"),
+        (Knock(query={"api-version": "2025-04-01-preview", "deployment": "gpt-realtime"}), "azure"),
+        (Knock(query={"api-version": "2024-10-01-preview", "deployment": "gpt-realtime"}), "preview"),
+    ],
+)
+def test_older_clients_are_let_in(knock: Knock, dialect: str) -> None:
+    """Each with its dialect; Azure calls the model a deployment."""
+    admitted = admit(knock, OPEN)
+
+    assert isinstance(admitted, Scope)
+    assert (admitted.dialect, admitted.model) == (dialect, "gpt-realtime")
 
 
 def test_the_intent_opens_a_transcription_session() -> None:
@@ -74,6 +90,7 @@ def test_a_key_is_wrong() -> None:
     ("knock", "code", "message"),
     [
         (Knock(), "missing_model", "You must provide a model parameter"),
+        (Knock(query={"deployment": "gpt-realtime"}), "missing_model", "You must provide a model parameter"),
         (Knock(query={"model": ""}), "missing_model", "You must provide a model parameter"),
         (Knock(query={"model": "gpt-9"}), "invalid_model", 'Model "gpt-9" is not supported'),
         (Knock(query={"intent": "sing"}), "invalid_intent", "Invalid intent sing"),
@@ -85,9 +102,9 @@ def test_a_key_is_wrong() -> None:
             "The Realtime Beta API is no longer supported.",
         ),
         (
-            Knock(query={"api-version": "2024-10-01-preview", "deployment": "gpt-realtime"}),
-            "beta_api_shape_disabled",
-            "The Realtime Beta API is no longer supported.",
+            Knock(query={"api-version": "2024-10-01-preview", "deployment": "gpt-9"}),
+            "invalid_model",
+            'Model "gpt-9" is not supported',
         ),
     ],
 )

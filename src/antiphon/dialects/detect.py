@@ -1,40 +1,47 @@
 """Which wire variant a connection speaks, from what it shows as it opens; and the machine for it.
 
-Beta is named by a header or a subprotocol; an Azure URL carries `api-version`. Everything else is GA.
+Beta is named by a header or a subprotocol; an Azure URL carries `api-version`, and one version is preview.
+Everything else is GA. What a connection shows later is the business of `settling`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from antiphon.dialects.dialect import Dialect, Name
 from antiphon.dialects.ga import GA
+from antiphon.dialects.memory import Memory
+from antiphon.dialects.settling import Settling
 from antiphon.protocol import codec
 
 BETA_HEADER = "openai-beta"
 BETA_TOKEN = "realtime=v1"  # noqa: S105 -- a version, no secret
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 AZURE_PARAMETER = "api-version"
-
-_MACHINES: Mapping[Name, Callable[[Sequence[str]], Dialect]] = {"ga": GA}
+PREVIEW_VERSION = "2024-10-01-preview"
 
 
 def detect(headers: Iterable[tuple[str, str]], subprotocols: Iterable[str], query: Mapping[str, str]) -> Name:
     """The variant of a new connection. Header names in lower case; a header may come several times."""
     if AZURE_PARAMETER in query:
-        return "azure"
+        return "preview" if PREVIEW_VERSION in query[AZURE_PARAMETER] and "intent" not in query else "azure"
     betas = [token.strip() for name, value in headers if name == BETA_HEADER for token in value.split(",")]
     if BETA_TOKEN in betas or BETA_SUBPROTOCOL in subprotocols:
         return "beta"
     return "ga"
 
 
-def is_spoken(name: Name) -> bool:
-    """Whether this server has a machine for the variant."""
-    return name in _MACHINES
+def is_spoken(name: Name, *, refuses_beta: bool = False) -> bool:
+    """Whether a connection of this variant is served. The provider refuses beta by now, and Azure does not."""
+    return not (refuses_beta and name == "beta")
 
 
-def machine(name: Name, accepted: Sequence[str] = codec.WEBSOCKET_TYPES) -> Dialect:
+def machine(
+    name: Name, accepted: Sequence[str] = codec.WEBSOCKET_TYPES, *, announces_conversation: bool = False
+) -> Dialect:
     """A fresh machine for one link. `accepted` names the event types that its transport takes.
 
-    Raise LookupError for a variant that is not spoken here.
+    `announces_conversation` tells older clients of their conversation as they connect, as the first weeks of beta did.
     """
-    return _MACHINES[name](accepted)
+    if name == "ga":
+        return GA(accepted)
+    memory = Memory(announces_conversation=announces_conversation)
+    return Settling(accepted, memory=memory, may_be_ga=name != "beta", is_preview=name == "preview")

@@ -10,7 +10,7 @@ from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.server_events import ServerEvent
 
-Name: TypeAlias = Literal["ga", "beta", "azure"]
+Name: TypeAlias = Literal["ga", "beta", "azure", "preview"]
 
 
 class Dialect(Protocol):

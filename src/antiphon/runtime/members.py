@@ -43,7 +43,7 @@ class Members:
         self._admitted = 0
 
     def admit(self, link: Link) -> Member:
-        """Take in a link. Raise LookupError for a dialect that is not spoken here."""
+        """Take in a link."""
         self._admitted += 1
         outbound = Outbound(self._options.outbound_bytes, self._options.stall_limit_s, self._room.set)
         member = Member(f"link_{self._admitted}", link, outbound)

@@ -31,6 +31,8 @@ class Gate:
     keys: Keys = field(default_factory=Keys)
     knows_model: Callable[[str], bool] = any_model
     """Whether a client may ask for this model name."""
+    refuses_beta: bool = False
+    """Whether beta connections are turned away as the provider does by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,14 @@ def admit(knock: Knock, gate: Gate) -> Scope | Refusal:
     if principal is None:
         return Refusal(errors.bad_key(masked(key or "")), BAD_KEY)
     dialect = detect.detect(knock.headers.items(), knock.subprotocols, knock.query)
-    error = None if detect.is_spoken(dialect) else errors.beta_disabled()
+    error = None if detect.is_spoken(dialect, refuses_beta=gate.refuses_beta) else errors.beta_disabled()
     error = error or _model_error(knock.query, gate)
     if error is not None:
         return Refusal(error, BAD_REQUEST)
     return Scope(
         transport="websocket",
         dialect=dialect,
-        model=knock.query.get("model"),
+        model=_model_in(knock.query),
         intent=knock.query.get("intent"),
         principal=principal,
         client=knock.client,
@@ -82,11 +84,16 @@ def admit(knock: Knock, gate: Gate) -> Scope | Refusal:
 
 def _model_error(query: Mapping[str, str], gate: Gate) -> ErrorDetail | None:
     """A connection names exactly one of a model and the intent to transcribe."""
-    model, intent = query.get("model"), query.get("intent")
+    model, intent = _model_in(query), query.get("intent")
     if intent is not None and intent != TRANSCRIPTION:
         return errors.invalid_intent(errors.clipped(intent))
     if intent is not None:
-        return errors.model_with_transcription() if model else None
+        return errors.model_with_transcription() if query.get("model") else None
     if not model:
         return errors.missing_model()
     return None if gate.knows_model(model) else errors.unknown_model(errors.clipped(model))
+
+
+def _model_in(query: Mapping[str, str]) -> str | None:
+    """The model's name; on Azure's URLs it is a deployment's."""
+    return query.get("model") or (query.get("deployment") if detect.AZURE_PARAMETER in query else None)
