@@ -13,15 +13,15 @@ from antiphon.protocol import server_events as tell
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.items import InputAudio, InputText, Item, Message, OutputAudio, OutputText
 from antiphon.protocol.response import Failed, Response
-from antiphon.session.effects import Close, Effect, Hear, Judge, Report, Respond, Send, Settle
+from antiphon.session.effects import Close, Effect, Hear, Judge, Report, Respond, Send, Settle, Warm
 
 
 def told(effects: Iterable[Effect]) -> list[str]:
-    """One line for each effect; the meter's are left out.
+    """One line for each effect; left out are those that change nothing for anybody: `Report` and `Warm`.
 
     Defaults are left out as well: absent keys, `content_index` 0, the key `type`.
     """
-    return [" ".join(_line(effect)) for effect in effects if not isinstance(effect, Report)]
+    return [" ".join(_line(effect)) for effect in effects if not isinstance(effect, Report | Warm)]
 
 
 def lines(script: str) -> list[str]:
