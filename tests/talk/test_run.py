@@ -52,7 +52,8 @@ def heard(script: Any, **options: Any) -> tuple[int, str]:
 
     async def both() -> int:
         async with scripted(script) as url:
-            return await talk(TalkOptions(**({"url": url, "silence_ms": 20} | options)), console)
+            fields: dict[str, Any] = {"url": url, "silence_ms": 20} | options
+            return await talk(TalkOptions(**fields), console)
 
     return asyncio.run(both(), debug=True), shown.getvalue()
 

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -65,10 +66,10 @@ async def talk(options: TalkOptions, console: Console) -> int:
     try:
         async with AsyncExitStack() as stack:
             pcm = _recording(options)
+            speaker = _speaker(options, stack)
             connection = await stack.enter_async_context(
                 connect(options.url, api_key=options.api_key, model=options.model)
             )
-            speaker = _speaker(options, stack)
             stack.enter_context(screen.live())
             run = _Run(options, connection, screen, speaker, pcm)
             await run.converse()
@@ -319,12 +320,12 @@ class _Run:
     def _state(self) -> str:
         if self._pcm is not None and self._left_ms > 0:
             said_s, all_s = self._sent.sent_ms / 1000, ms_of(self._pcm) / 1000
-            return f"▶ {self._options.wav} {said_s:.1f} of {all_s:.1f} s"
+            return f"▶ {Path(self._options.wav or '').name} {said_s:.1f} of {all_s:.1f} s"
         if self._turns.is_speaking:
-            return "● listening"
-        if self._speaker.remaining_ms:
+            return "● you speak"
+        if self._speaker.remaining_ms and (self._options.play or self._pcm is None):
             return f"♪ {self._speaker.remaining_ms / 1000:.1f} s to hear"
-        return "… waiting" if self._pcm is not None else "○ quiet"
+        return "… waiting for what comes" if self._pcm is not None else "○ listening"
 
     @contextmanager
     def _stopped_by_ctrl_c(self) -> Iterator[None]:

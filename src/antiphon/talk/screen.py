@@ -113,6 +113,8 @@ class TerminalScreen:
 
     def turn(self, report: Report) -> None:
         """The words, the waterfall, and what is to be said of the answer's end."""
+        if self._live:
+            self._live.update(Text())
         self._console.print(turn_view(report, has_bars=self._console.encoding.startswith("utf")))
 
     def note(self, text: str) -> None:
@@ -131,7 +133,13 @@ def turn_view(report: Report, *, has_bars: bool = True) -> RenderableType:
     words = [_said("you", "(not transcribed)" if report.you is None else report.you or "(no words)", "bold")]
     words += [_said("answer", report.answer, "")] if report.answer else []
     head = Text(f"turn {report.turn}", "bold")
-    return Group(Text(), head, *words, Padding(_waterfall(report, has_bars=has_bars), (1, 0, 0, 1)), _ending(report))
+    return Group(
+        Text(),
+        head,
+        *words,
+        Padding(_waterfall(report, has_bars=has_bars), (1, 0, 0, 1), expand=False),
+        _ending(report),
+    )
 
 
 def _said(who: str, words: str, style: str) -> Table:
@@ -152,7 +160,8 @@ def _waterfall(report: Report, *, has_bars: bool) -> Table:
     scale, before = max([1, *(at for _, at in stages)]), 0
     for stage, at in stages:
         bar = Bar(scale, max(0, before), max(0, at), width=BAR_WIDTH, color=COLOURS[stage])
-        grid.add_row(Text(NAMES[stage]), Text(f"{at:,}"), *([bar] if has_bars else []))
+        style = "bold" if stage is Stage.AUDIO else ""
+        grid.add_row(Text(NAMES[stage], style), Text(f"{at:,}", style), *([bar] if has_bars else []))
         before = at
     return grid
 
