@@ -171,6 +171,29 @@ def test_an_engine_that_hangs_has_failed() -> None:
     play(scene)
 
 
+def test_a_draft_runs_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its engine waits for the turn to end: what nobody may ever hear is not made without end."""
+    monkeypatch.setattr(module, "DRAFT_PIECES", 2)
+
+    async def scene() -> None:
+        run = HandRun()
+        stage = Stage(run)
+        stage.answers.start(Respond("resp_1", Prompt("sess_1", "", (), draft=True)))
+        for _ in range(4):
+            run.deltas.put_nowait(TextDelta("a"))
+        run.deltas.put_nowait(None)
+        await settled()
+        assert stage.news.qsize() == 2
+        stage.answers.release("resp_9")
+        stage.answers.release("resp_1")
+        await settled()
+
+        assert stage.news.qsize() == 5
+        assert len(stage.tasks) == 0
+
+    play(scene)
+
+
 class StubbornRun(HandRun):
     """Does not let itself be closed."""
 

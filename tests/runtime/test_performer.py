@@ -14,7 +14,7 @@ from antiphon.runtime.members import Members
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.performer import Performer
-from antiphon.session.effects import Close, Forget, Hear, Report, Respond, Send, Settle, Stop
+from antiphon.session.effects import Close, Forget, Hear, Judge, Release, Report, Respond, Send, Settle, Stop
 from antiphon.session.inputs import Finished, Input, Produced, Recognised
 
 PROMPT = Prompt("sess_1", "", ())
@@ -111,6 +111,20 @@ def test_an_answer_that_ends_is_told() -> None:
         run.deltas.put_nowait(None)
 
         assert await stage.news.get() == Finished("resp_1", run.usage)
+
+    play(scene)
+
+
+def test_a_draft_is_released_and_a_pause_judged() -> None:
+    """Both may come to nothing: the draft may have ended, and there may be no turn model."""
+
+    async def scene() -> None:
+        stage = Stage()
+        stage.performer.perform(Release("resp_1"))
+        stage.performer.perform(Judge("item_1", 0, "and", b""))
+        await settled()
+
+        assert stage.news.empty()
 
     play(scene)
 
