@@ -9,17 +9,17 @@ An engine that cannot go on raises `EngineError`; any other exception counts as 
 Cancelling a coroutine or closing a `Run` must free what it holds; no result is then expected.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.protocol.items import Item
+from antiphon.protocol.items import Item, McpError, McpListedTool
 from antiphon.protocol.session import FunctionTool, Modality, ToolChoice
 
-Role: TypeAlias = Literal["vad", "turn", "asr", "llm", "tts", "responder"]
+Role: TypeAlias = Literal["vad", "turn", "asr", "llm", "tts", "responder", "tools"]
 
 
 class EngineError(Exception):
@@ -296,6 +296,44 @@ class Responder(Engine, Protocol):
         """As `LLM.count`."""
 
 
+# Tools
+
+
+@dataclass(frozen=True, slots=True)
+class ToolServer:
+    """Where an MCP server is, and what it is shown. Its `repr` tells no secret."""
+
+    label: str
+    url: str
+    authorization: str | None = field(default=None, repr=False)
+    """An access token."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class ToolError(Exception):
+    """A tool server did not do what it was asked; `error` is what the wire says of it, and may be shown."""
+
+    def __init__(self, error: McpError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class ToolBox(Engine, Protocol):
+    """The way to the tools of MCP servers.
+
+    Both coroutines raise `ToolError`; cancelling them frees what they hold. The runtime sets their time limits.
+    """
+
+    def refusal(self, url: str) -> str | None:
+        """Why the operator does not let this server be used, for the client to read; None when it may be."""
+
+    async def list_tools(self, server: ToolServer) -> tuple[McpListedTool, ...]:
+        """The tools that the server offers."""
+
+    async def call(self, server: ToolServer, name: str, arguments: str) -> str:
+        """Call a tool with a JSON object; its output as text, bounded."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSet:
     """The engines that serve one client model name."""
@@ -306,10 +344,11 @@ class EngineSet:
     turn: TurnModel | None = None
     anticipates: bool = True
     """Whether drafts may be begun: they cost what they use, also when they are dropped."""
+    tools: ToolBox | None = None
 
     def all(self) -> Sequence[Engine]:
         """Each engine once."""
-        return [e for e in (self.vad, self.asr, self.responder, self.turn) if e is not None]
+        return [e for e in (self.vad, self.asr, self.responder, self.turn, self.tools) if e is not None]
 
 
 # Counting
