@@ -41,7 +41,7 @@ from antiphon.protocol.server_events import InputAudioBufferSpeechStopped, Respo
 from antiphon.protocol.session import SemanticVad, ServerVad
 from antiphon.session.inputs import Broke, Heard, Judged, Unrecognised
 
-PATIENT = hearing(turn_detection=ServerVad(silence_duration_ms=500))
+PATIENT = hearing(turn_detection=ServerVad(silence_duration_ms=384))
 SEMANTIC = hearing(turn_detection=SemanticVad())
 
 
@@ -75,9 +75,9 @@ def test_an_answer_is_drafted_in_the_pause_and_kept() -> None:
     """)
     assert context(draft) == lines('item_1 user completed input_audio "What time is it?"')
     assert told(play(session, says("resp_1", ("Noon. ", 500)))) == []
-    assert told(play(session, silence(448))) == lines("""
-        Hear                                                    item_1 448ms
-        input_audio_buffer.speech_stopped                       832ms item_1
+    assert told(play(session, silence(320))) == lines("""
+        Hear                                                    item_1 320ms
+        input_audio_buffer.speech_stopped                       704ms item_1
         input_audio_buffer.committed                            first item_1
         conversation.item.added                                 first item_1 user completed input_audio ?
         conversation.item.done                                  first item_1 user completed input_audio ?
@@ -100,7 +100,7 @@ def test_a_draft_may_be_ready_before_the_turn_ends() -> None:
     session = in_a_pause(TEXT)
     play(session, writes("resp_1", "Noon."), finishes("resp_1", read=9, wrote=3))
 
-    turn = play(session, silence(448), at=2.0)
+    turn = play(session, silence(320), at=2.0)
     (done,) = events(turn, ResponseDone)
     assert (done.response.status, done.response.usage.output_tokens) == ("completed", 3)
     kept = DraftEnded("sess_1", was_kept=True, seconds=1.0, usage=Usage(input_tokens=9, output_tokens=3))
@@ -146,7 +146,7 @@ def test_the_words_may_be_late() -> None:
     session = anticipating(TEXT)
     play(session, LOUD, silence(32))
 
-    assert told(play(session, silence(480)))[-2:] == lines("""
+    assert told(play(session, silence(352)))[-2:] == lines("""
         conversation.item.done   first item_1 user completed input_audio ?
         response.created         resp_1 in_progress
     """)
@@ -180,7 +180,7 @@ def test_looking_drops_nothing() -> None:
     session = in_a_pause()
     assert names(play(session, ConversationItemRetrieve(item_id="item_9"))) == ["error"]
 
-    assert "Release resp_1" in told(play(session, silence(448)))
+    assert "Release resp_1" in told(play(session, silence(320)))
 
 
 def test_a_draft_that_fails_is_forgotten() -> None:
@@ -188,7 +188,7 @@ def test_a_draft_that_fails_is_forgotten() -> None:
     session = in_a_pause(TEXT)
 
     assert play(session, Broke("resp_1", "Out of memory.")) == []
-    assert told(play(session, silence(448)))[-2:] == lines("""
+    assert told(play(session, silence(320)))[-2:] == lines("""
         response.created   resp_2 in_progress
         Respond            resp_2
     """)
@@ -199,7 +199,7 @@ def test_a_noise_is_not_drafted_on() -> None:
     session = anticipating(TEXT)
     play(session, LOUD, silence(32), recognises("item_1", " ", of=speech(352)))
 
-    assert told(play(session, silence(480)))[-2:] == lines("""
+    assert told(play(session, silence(352)))[-2:] == lines("""
         response.created   resp_1 in_progress
         response.done      resp_1 completed
     """)
@@ -226,7 +226,7 @@ def test_a_draft_does_without_no_earlier_words() -> None:
     play(session, ConversationItemCreate(item=spoken))
 
     play(session, LOUD, silence(32), recognises("item_2", "And this?", of=speech(352)))
-    assert told(play(session, silence(480)))[-3:] == lines("""
+    assert told(play(session, silence(352)))[-3:] == lines("""
         response.created   resp_1 in_progress
         Hear               item_1 200ms
         Settle             item_1 200ms
@@ -243,10 +243,10 @@ def test_a_failed_recogniser_has_another_try_at_the_end_of_the_turn() -> None:
     play(session, LOUD, silence(32))
 
     assert told(play(session, Unrecognised("item_1", "No ears."))) == []
-    assert told(play(session, silence(480)))[-3:] == lines("""
+    assert told(play(session, silence(352)))[-3:] == lines("""
         response.created   resp_1 in_progress
-        Hear               item_1 832ms
-        Settle             item_1 832ms
+        Hear               item_1 704ms
+        Settle             item_1 704ms
     """)
 
 
@@ -342,7 +342,7 @@ def test_a_draft_can_call_a_function() -> None:
     session = in_a_pause()
 
     assert play(session, calls("resp_1", "get_time", "{}"), finishes("resp_1")) == []
-    assert "response.function_call_arguments.done" in names(play(session, silence(448)))
+    assert "response.function_call_arguments.done" in names(play(session, silence(320)))
 
 
 def test_a_hearing_responder_is_not_anticipated() -> None:
@@ -359,7 +359,21 @@ def test_what_the_engine_knows_of_a_draft() -> None:
 
     assert asked(play(session, silence(32))).draft
     play(session, LOUD)
-    turn = play(session, silence(512))
+    turn = play(session, silence(384))
     assert isinstance(session.tape[-1][0], Heard)
     (cut,) = [effect.cut for effect in turn if type(effect).__name__ == "Settle"]  # type: ignore[union-attr]  # a `Settle`
     assert not asked(play(session, recognises("item_1", "What time is it?", of=cut))).draft
+
+
+def test_where_the_silence_is_long_the_words_are_asked_for_a_frame_later() -> None:
+    """At 500 ms there is time: two quiet frames give the recogniser the whole last word."""
+    session = new_session(hearing(turn_detection=ServerVad(silence_duration_ms=500)), anticipates=True)
+
+    assert told(play(session, LOUD, silence(32)))[-1] == "Hear item_1 32ms"
+    assert told(play(session, silence(32))) == lines("""
+        Hear     item_1 32ms
+        Settle   item_1 384ms going on
+    """)
+    assert told(play(session, recognises("item_1", "What time is it?", of=speech(384)))) == lines(
+        "Respond resp_1 draft"
+    )

@@ -211,7 +211,7 @@ def test_a_pause_is_part_of_the_turn() -> None:
         "response.created",
     ]
     assert told(turn)[-7:-5] == lines("""
-        Hear                                item_1 480ms
+        Hear                                item_1 448ms
         input_audio_buffer.speech_stopped   1632ms item_1
     """)
 

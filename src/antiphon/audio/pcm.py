@@ -45,5 +45,5 @@ def to_float(pcm: bytes | bytearray | memoryview) -> NDArray[np.float32]:
 
 def from_float(samples: NDArray[np.float32]) -> bytes:
     """Floats in -1 to 1 as PCM; louder is clipped."""
-    scaled = np.clip(samples * np.float32(FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
+    scaled = np.clip(np.rint(samples * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1)
     return bytes(scaled.astype("<i2").data)

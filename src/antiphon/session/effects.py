@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from antiphon.ports import Fact, HearingOptions, Prompt
+from antiphon.ports import Fact, HearingOptions, Prompt, ToolServer
 from antiphon.protocol.server_events import ServerEvent
 
 
@@ -77,9 +77,28 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop an answer: drop its unsent audio, end its engine. Nothing more is said of it."""
+    """Stop an answer: drop its unsent audio, end its engine and its tools. Nothing more is said of them."""
 
     response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListTools:
+    """Ask an MCP server for its tools. Answered by one `Listed`."""
+
+    item_id: str
+    server: ToolServer
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """Call a tool of an MCP server, with a JSON object. Answered by one `Called`, unless its response is stopped."""
+
+    response_id: str
+    item_id: str
+    server: ToolServer
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +116,6 @@ class Close:
     reason: str
 
 
-Effect: TypeAlias = Send | Hear | Settle | Judge | Forget | Warm | Respond | Release | Stop | Report | Close
+Effect: TypeAlias = (
+    Send | Hear | Settle | Judge | Forget | Warm | Respond | Release | Stop | ListTools | CallTool | Report | Close
+)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from antiphon.ports import NO_USAGE, Delta, Transcript, Usage
 from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.items import McpError, McpListedTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,41 @@ class Broke:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """An MCP server has named its tools, or has failed to."""
+
+    item_id: str
+    tools: tuple[McpListedTool, ...] = ()
+    error: McpError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """An MCP tool has given its output, or has failed."""
+
+    item_id: str
+    output: str = ""
+    error: McpError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """`session.deadline` has passed."""
 
 
 Input: TypeAlias = (
-    Joined | Left | Received | Refused | Heard | Recognised | Unrecognised | Judged | Produced | Finished | Broke | Tick
+    Joined
+    | Left
+    | Received
+    | Refused
+    | Heard
+    | Recognised
+    | Unrecognised
+    | Judged
+    | Produced
+    | Finished
+    | Broke
+    | Listed
+    | Called
+    | Tick
 )
