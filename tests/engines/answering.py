@@ -54,6 +54,12 @@ def pcm_in(deltas: list[Delta]) -> bytes:
     return b"".join(d.pcm for d in deltas if isinstance(d, AudioDelta))
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what a thread does; the test's time limit ends what never comes."""
+    while not condition():  # noqa: ASYNC110 -- nothing in the thread could set an event
+        await asyncio.sleep(0.001)
+
+
 def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a test's coroutine in debug mode; afterwards no task may be left over."""
 

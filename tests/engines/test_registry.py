@@ -40,12 +40,11 @@ def test_a_choice_without_a_name_is_refused(text: str) -> None:
 
 def test_the_built_in_engines_are_installed() -> None:
     """Every role of the first release has its engines, and each a test double."""
-    assert registry.installed("vad") == ("silero", "tone")
-    assert registry.installed("turn") == ("tone",)
-    assert registry.installed("asr") == ("moonshine", "tone")
-    assert registry.installed("llm") == ("llama", "openai", "tone")
-    assert registry.installed("tts") == ("hibari", "tone")
-    assert registry.installed("responder") == ()
+    assert {"silero", "tone"} <= set(registry.installed("vad"))
+    assert "tone" in registry.installed("turn")
+    assert {"moonshine", "tone"} <= set(registry.installed("asr"))
+    assert {"llama", "openai", "tone"} <= set(registry.installed("llm"))
+    assert {"hibari", "tone"} <= set(registry.installed("tts"))
 
 
 def test_an_engine_bears_the_name_the_operator_wrote() -> None:
@@ -64,8 +63,10 @@ def test_an_unknown_engine_names_the_installed_ones() -> None:
     )
 
 
-def test_a_role_without_engines_says_so() -> None:
+def test_a_role_without_engines_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """No empty list of choices."""
+    monkeypatch.setattr("sys.path", [])
+
     with pytest.raises(UnknownEngine, match=r"choose one of: \(none is installed\)"):
         registry.make("responder", "duplex")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.engines.sentences import MAX_PIECE_CHARACTERS, Splitter, spoken
+from antiphon.engines.sentences import MAX_PIECE_CHARACTERS, Brevity, Splitter, spoken
 
 MARKS = st.sampled_from(
     [*" .,;:!?\n\"')*-—…。！？，」1aIé😀_`\t|", "Mr.", "e.g. ", "3.5", "... ", "http://a.b/c?d", "word "]
@@ -111,6 +111,36 @@ def test_endless_text_is_cut_at_a_comma_or_a_blank() -> None:
     assert pieces_of(commas)[0] == "some words here, "
     assert all(piece.endswith(", ") for piece in pieces_of(commas))
     assert [len(piece) for piece in pieces_of("x" * 500)] == [240, 240, 20]
+
+
+# Brevity
+
+
+def brief(text: str, sentences: int, size: int) -> tuple[str, bool]:
+    brevity = Brevity(sentences)
+    passed = ""
+    for at in range(0, len(text), size):
+        passed += brevity.take(text[at : at + size])
+        if brevity.is_done:
+            break
+    return passed, brevity.is_done
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_a_rambler_is_cut_after_some_sentences(size: int) -> None:
+    """At the end of a sentence, however the words arrive; a clause is none, and neither are bare marks."""
+    text = "Well, yes, 3.5 of it. *** Dr. Who agrees! And so on. And on."
+
+    assert brief(text, 2, size) == ("Well, yes, 3.5 of it. *** Dr. Who agrees!", True)
+    assert brief(text, 9, size) == (text, False)
+
+
+def test_words_without_an_end_are_cut_as_well() -> None:
+    """A piece that is cut for its length counts as a sentence."""
+    passed, is_done = brief("word " * 200, 2, 5)
+
+    assert is_done
+    assert len(passed) <= 2 * MAX_PIECE_CHARACTERS
 
 
 # What is spoken

@@ -112,6 +112,16 @@ def test_what_is_no_call_is_text(text: str, size: int) -> None:
     assert read(text, size) == [TextDelta(text)] or (not text.strip() and read(text, size) == [])
 
 
+def test_words_after_a_call_end_the_answer() -> None:
+    """A closing fence does not."""
+    reader = CallReader(NAMES)
+    reader.feed(f"Well.\n```json\n{PARIS}\n```\n")
+    assert not reader.is_over
+
+    reader.feed("Paris is")
+    assert reader.is_over
+
+
 def test_without_functions_everything_is_text() -> None:
     """JSON is then an answer like any other, and nothing is held back."""
     reader = CallReader(())

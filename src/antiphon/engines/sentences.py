@@ -33,13 +33,13 @@ _WIDE_TAIL = frozenset("。！？｡，、；：—" + _CLOSING)
 
 
 class Splitter:
-    """Text in, pieces out that can be spoken. One per answer."""
+    """Text in, pieces out that can be spoken. One per answer. Without `is_eager` the first piece is whole too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_eager: bool = True) -> None:
         self._held = ""
         self._at = 0
         """Characters of `_held` that have been looked at."""
-        self._is_first = True
+        self._is_first = is_eager
 
     def feed(self, text: str) -> list[str]:
         """Take more text; give what can be spoken now."""
@@ -110,6 +110,28 @@ def _forced_cut(before: str) -> int:
         return marks[-1]
     blank = max(before.rfind(" "), before.rfind("\t"))
     return blank + 1 if blank > 0 else len(before)
+
+
+class Brevity:
+    """Lets a few sentences through, and no more. For models that do not find their end."""
+
+    def __init__(self, sentences: int) -> None:
+        self.is_done = False
+        self._left = sentences
+        self._splitter = Splitter(is_eager=False)
+        self._surplus = 0
+        """Characters taken beyond the last whole sentence."""
+
+    def take(self, text: str) -> str:
+        """What of the text may pass."""
+        self._surplus += len(text)
+        for piece in self._splitter.feed(text):
+            self._surplus -= len(piece)
+            self._left -= bool(spoken(piece))
+            if self._left == 0:
+                self.is_done = True
+                return text[: max(0, len(text) - self._surplus)].rstrip()
+        return text
 
 
 # What is spoken

@@ -46,6 +46,8 @@ class CallReader:
     def __init__(self, names: Collection[str]) -> None:
         self.calls = 0
         """How many calls were found."""
+        self.is_over = False
+        """Whether words came after a call: nothing of use will follow."""
         self._names = frozenset(names)
         self._held = ""
         self._line_is_blank = True
@@ -90,7 +92,10 @@ class CallReader:
                 self._blank += text
                 return []
             text, self._blank = self._blank + text, None
-        return [TextDelta(text)] if text and not self.calls else []
+        if self.calls:
+            self.is_over = self.is_over or bool(text.strip("\n\t `,;]"))
+            return []
+        return [TextDelta(text)] if text else []
 
     def _opener(self) -> int:
         """Where the first thing stands that may be, or may become, the beginning of a call."""
