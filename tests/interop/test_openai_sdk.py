@@ -121,7 +121,7 @@ def test_barge_in_stops_the_answer() -> None:
 
     async def main() -> None:
         async with session() as connection:
-            await write(connection, "slow " + "one two three four five " * 20)
+            await write(connection, "slow " + "One. Two. Three. " * 30)
             await connection.response.create()
             await until(connection, "response.output_audio.delta")
             await play(connection, spoken_turn(1200, hz=880))

@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -58,3 +61,14 @@ def read(config_file: str | None, flags: Mapping[str, object] | None = None) -> 
 def store(config_file: str | None = None, *, offline: bool | None = None) -> Store:
     """The weights of the configuration of this process."""
     return store_of(read(config_file, {"weights.offline": offline}).config)
+
+
+def own_name() -> str:
+    """What to type for this program: `antiphon` where the shell finds it, else the path it was started by."""
+    started = Path(sys.argv[0])
+    found = shutil.which("antiphon")
+    if started.name != "antiphon" or (found and Path(found).resolve() == started.resolve()):
+        return "antiphon"
+    folder = Path.cwd()
+    absolute = started.absolute()
+    return str(absolute.relative_to(folder)) if absolute.is_relative_to(folder) else str(absolute)

@@ -63,7 +63,7 @@ def examine(config_file: str | None) -> Iterator[Finding]:
         return
     yield Finding("configuration", Verdict.GOOD, str(loaded.file or "no file; defaults, environment"))
     config = loaded.config
-    yield _checked("engines and weights", lambda: _engines(config))
+    yield _checked("engines", lambda: _engines(config))
     yield _room(config)
     yield _checked("access", lambda: _access(config))
     yield _checked("port", lambda: _port(config))

@@ -1,7 +1,6 @@
 """`antiphon serve`."""
 
 import os
-import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from rich.text import Text
 
 from antiphon import logs
-from antiphon.cli.common import meaning, out, read, told
+from antiphon.cli.common import meaning, out, own_name, read, told
 from antiphon.config.settings import Engines
 from antiphon.server import House
 from antiphon.server import serve as serve_until_stopped
@@ -80,7 +79,7 @@ def serve(
 def _announce(house: House, address: str) -> None:
     """Say where we listen, with what, and what to type next."""
     engines = ", ".join(f"{role} {name}" for role, name in house.pool.names.items())
-    command = _own_name()
+    command = own_name()
     at = "" if address.endswith(":8000") else f" --url http://{address}/v1"
     lines = [
         f"Antiphon {version('antiphon')} listens on http://{address} (ws://{address}/v1/realtime)",
@@ -97,14 +96,3 @@ def _announce(house: House, address: str) -> None:
     for line in lines:
         console.print(Text(line))
     sys.stdout.flush()
-
-
-def _own_name() -> str:
-    """What to type for this program: `antiphon` where the shell finds it, else the path it was started by."""
-    started = Path(sys.argv[0])
-    found = shutil.which("antiphon")
-    if started.name != "antiphon" or (found and Path(found).resolve() == started.resolve()):
-        return "antiphon"
-    folder = Path.cwd()
-    absolute = started.absolute()
-    return str(absolute.relative_to(folder)) if absolute.is_relative_to(folder) else str(absolute)

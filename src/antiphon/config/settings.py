@@ -24,11 +24,8 @@ KNOWN_MODELS = (
 )
 """Names that clients ask for by habit; they mean the default engines unless `[models]` says otherwise."""
 
-DEFAULT_INSTRUCTIONS = (
-    "You are a friendly voice assistant. Answer in one or two short sentences of plain spoken English, "
-    "without lists, markup or emoji."
-)
-"""For sessions that bring no instructions. Short: the small default model reads about 6 ms per token."""
+DEFAULT_INSTRUCTIONS = "You are a helpful voice assistant. Keep your answers short: one or two sentences, plain words."
+"""For sessions that bring no instructions. Few words: the small default model loses its way in many."""
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True):

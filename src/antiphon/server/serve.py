@@ -54,7 +54,11 @@ def bound(address: Address) -> Iterator[socket.socket]:
 
 def address_of(sock: socket.socket) -> str:
     """The address of a socket as the start of a URL: `127.0.0.1:8000`."""
-    host, port = sock.getsockname()[:2]
+    return in_url(*sock.getsockname()[:2])
+
+
+def in_url(host: str, port: int) -> str:
+    """Host and port as a URL has them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
