@@ -1,5 +1,6 @@
 """A real WebSocket server that plays a script: recorded-like traces, and worse."""
 
+import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -80,12 +81,17 @@ class Scene:
         async for frame in socket:
             event = json.loads(frame)
             if event["type"] == "input_audio_buffer.append":
-                self.heard_ms += len(event["audio"]) * 3 / 4 / 48
+                pcm = base64.b64decode(event["audio"])
+                self.heard_ms += len(pcm) / 48
+                self.hear(pcm)
             else:
                 self.received.append(event)
                 await self.answer(socket, event)
             while self._lines and self.heard_ms >= self._lines[0][0]:
                 await say(socket, *self._lines.pop(0)[1])
+
+    def hear(self, pcm: bytes) -> None:
+        """What else is to be done with the sound."""
 
     async def answer(self, socket: ServerConnection, event: dict[str, Any]) -> None:
         """What follows from an event that is no sound."""

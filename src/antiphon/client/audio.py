@@ -6,7 +6,7 @@ both are a matter of the clock, and both are here. Devices are in `antiphon.clie
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -26,7 +26,7 @@ def chunks_of(pcm: bytes, chunk_ms: int) -> Iterator[bytes]:
         yield pcm[start : start + size].ljust(size, b"\0")
 
 
-async def paced(chunks: Iterable[bytes], chunk_ms: int) -> AsyncIterator[bytes]:
+async def paced(chunks: Iterable[bytes], chunk_ms: int) -> AsyncGenerator[bytes, None]:
     """Each chunk at the moment when its last sample would have been spoken.
 
     The times are counted from the first call and do not drift: who is late gets the next chunks at once.

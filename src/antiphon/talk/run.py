@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
@@ -114,7 +114,6 @@ class _Run:
         self._sent = SentAudio()
         self._news_at = self._now
         self._is_closed = False
-        self._is_stopped = False
         self.exit_code = 0
 
     @property
@@ -127,8 +126,10 @@ class _Run:
         try:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(self._listen())
-                with self._stopped_by_ctrl_c(), suppress(ConnectionLost):  # the listener knows why
-                    await self._speak()
+                speaking = group.create_task(self._speak())
+                with self._stopped_by_ctrl_c(speaking):
+                    await asyncio.wait([speaking])
+                if speaking.cancelled() or speaking.result():
                     listening.cancel()
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -173,16 +174,22 @@ class _Run:
 
     # Speaking.
 
-    async def _speak(self) -> None:
-        """Send sound in real time until it is over; each chunk is also the tick by which everything is watched."""
+    async def _speak(self) -> bool:
+        """Send sound in real time until all is over; each chunk is also the tick by which everything is watched.
+
+        False when the connection was lost: the listener then knows why.
+        """
         async with self._source() as chunks:
             async for chunk in chunks:
-                if chunk:
+                try:
                     await self._say(chunk)
+                except ConnectionLost:
+                    return False
                 self._report()
                 self._show()
                 if self._is_over():
-                    return
+                    break
+        return True
 
     @asynccontextmanager
     async def _source(self) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -194,9 +201,12 @@ class _Run:
                 yield heard
             return
         rest = b"" if self._options.vad == "none" else silence(chunk_ms)
-        yield paced(chain(chunks_of(self._pcm, chunk_ms), repeat(rest)), chunk_ms)
+        async with aclosing(paced(chain(chunks_of(self._pcm, chunk_ms), repeat(rest)), chunk_ms)) as said:
+            yield said
 
     async def _say(self, chunk: bytes) -> None:
+        if not chunk:
+            return
         if self._options.half_duplex and self._speaker.remaining_ms:
             chunk = bytes(len(chunk))
         await self._connection.send(InputAudioBufferAppend(audio=chunk))
@@ -212,9 +222,6 @@ class _Run:
 
     def _is_over(self) -> bool:
         """Whether there is nothing more to wait for. Raise NoAnswer when waiting has no use."""
-        if self._is_stopped:
-            self.exit_code = INTERRUPTED if self._pcm else 0
-            return True
         if self._is_closed:
             return True
         if self._pcm is None or self._left_ms > 0:
@@ -328,12 +335,13 @@ class _Run:
         return "… waiting for what comes" if self._pcm is not None else "○ listening"
 
     @contextmanager
-    def _stopped_by_ctrl_c(self) -> Iterator[None]:
-        """Let Ctrl-C end the run at the next chunk; a second one ends the process, as ever."""
+    def _stopped_by_ctrl_c(self, speaking: asyncio.Task[bool]) -> Iterator[None]:
+        """Let Ctrl-C end the run in good order; a second one ends the process, as ever."""
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
-            self._is_stopped = True
+            self.exit_code = INTERRUPTED if self._pcm else 0
+            speaking.cancel()
             loop.remove_signal_handler(signal.SIGINT)
 
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, nor outside the main thread
