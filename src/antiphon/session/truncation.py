@@ -71,7 +71,7 @@ def _size(entry: Entry, count: Callable[[str], int]) -> int:
 
 def _first_that_fits(sizes: list[int], room: float) -> int:
     """The index from which on the rest fits; the last one always stays."""
-    total = sizes[-1]
+    total = sum(sizes[-1:])
     for index in range(len(sizes) - 2, -1, -1):
         total += sizes[index]
         if total > room:
