@@ -15,7 +15,7 @@ TIMEOUT_S = 3.0
 
 def health(
     url: Annotated[str, typer.Argument(help="The server, up to its port.")] = "http://127.0.0.1:8000",
-    ready: Annotated[bool, typer.Option(help="Ask whether the engines are warm, too.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Ask whether the engines are warm, too.")] = False,
 ) -> None:
     """Ask a server whether it serves; exit code 1 if not. For containers, which have no curl."""
     place = f"{url.rstrip('/')}/{'ready' if ready else 'health'}"

@@ -43,8 +43,8 @@ def talk(
         str, typer.Option(help='Who writes down what you said; "none": nobody.')
     ] = Defaults.transcription_model or "none",
     chunk_ms: Annotated[int, typer.Option(help="How much audio is sent at once.")] = Defaults.chunk_ms,
-    play: Annotated[bool, typer.Option(help="Play the answer to a WAV.")] = False,
-    half_duplex: Annotated[bool, typer.Option(help="Do not listen while the answer plays.")] = False,
+    play: Annotated[bool, typer.Option("--play", help="Play the answer to a WAV.")] = False,
+    half_duplex: Annotated[bool, typer.Option("--half-duplex", help="Do not listen while the answer plays.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for a sign of life.")] = Defaults.timeout_s,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per turn.")] = False,
 ) -> None:

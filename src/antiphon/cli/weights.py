@@ -17,7 +17,9 @@ Name = Annotated[str, typer.Argument(help="A name of the catalogue: see `antipho
 def pull(
     name: Name,
     config: Config = None,
-    offline: Annotated[bool, typer.Option(help="Fetch nothing; fail if the weights are not here.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Fetch nothing; fail if the weights are not here.")
+    ] = False,
 ) -> None:
     """Fetch weights, unless they are here: resumed where it broke off, checked by SHA-256."""
     with told():
