@@ -66,6 +66,8 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     async def guarded() -> T:
         before = asyncio.all_tasks()
         result = await main()
+        for _ in range(3):  # the SDK leaves generators behind, which the loop then closes
+            await asyncio.sleep(0)
         left = asyncio.all_tasks() - before
         assert not left, f"tasks left over: {left}"
         return result
