@@ -124,8 +124,8 @@ IMAGE = InputImage(image_url="data:image/png;base64,")
         (
             ConversationItemCreate(item=McpApprovalResponse(id="m", approval_request_id="r", approve=True)),
             "invalid_value",
-            "item.type",
-            "This server does not call MCP tools.",
+            "item.approval_request_id",
+            "Approval request ID 'r' does not wait for a response.",
         ),
         (
             updating(output_modalities=("audio", "text")),

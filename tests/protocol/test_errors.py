@@ -56,6 +56,7 @@ MADE = {
     "truncate_not_audio": [errors.truncate_not_audio()],
     "reference_unknown": [errors.reference_unknown("item_1", "response.input[0].id")],
     "tool_call_unknown": [errors.tool_call_unknown("call_1")],
+    "approval_unknown": [errors.approval_unknown("item_1")],
     "active_response": [errors.active_response("resp_1")],
     "nothing_to_cancel": [errors.nothing_to_cancel()],
     "no_responses_here": [errors.no_responses_here()],

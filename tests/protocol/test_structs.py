@@ -64,10 +64,12 @@ FROM_TABLE = {
     "client Transcription.prompt: null|string here, string there": ECHOED,
 }
 FROM_BOTH = {
+    "client McpApprovalResponse.id: string here, !string there": "the agents SDKs leave it out",
     "client ResponseParams.conversation: 'auto'|'none' here, string there": "documented as these two",
     "server AudioPart|TextPart.audio: absent here, string there": "a part never carries its audio",
     "server Cancelled|Failed|Incomplete: types ['cancelled', 'failed', 'incomplete'] here, "
     "['cancelled', 'completed', 'failed', 'incomplete'] there": "of a completed response `status_details` is null",
+    "server McpApprovalResponse.id: string here, !string there": "one struct for both sides",
     "server ResponseAudioOutput.voice: object|string here, string there": "a custom voice is shown as it was set",
     "server RealtimeSession.expires_at: !integer here, absent there": OBSERVED,
     "server RealtimeSession.id: !string here, absent there": OBSERVED,

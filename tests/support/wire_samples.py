@@ -5,7 +5,15 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from antiphon.protocol.items import InputAudio, InputImage, InputText, Message, OutputAudio, OutputText
+from antiphon.protocol.items import (
+    InputAudio,
+    InputImage,
+    InputText,
+    McpApprovalResponse,
+    Message,
+    OutputAudio,
+    OutputText,
+)
 from antiphon.protocol.wire import MAX_INT, Json
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -22,6 +30,9 @@ PARTS: dict[str, tuple[type, ...]] = {
     "assistant": (OutputText, OutputAudio),
 }
 """Which content each role may have."""
+
+NAMED: dict[type, set[str]] = {McpApprovalResponse: {"id"}}
+"""Fields that a client may leave out and a server never does."""
 
 
 def sample(shape: inspect.Type) -> st.SearchStrategy[Any]:
@@ -72,7 +83,7 @@ def _of_role(role: str) -> dict[str, st.SearchStrategy[Any]]:
 
 
 def _built(struct: inspect.StructType, fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    needed = {field.name for field in struct.fields if field.required}
+    needed = {field.name for field in struct.fields if field.required} | NAMED.get(struct.cls, set())
     return st.fixed_dictionaries(
         {name: values for name, values in fields.items() if name in needed},
         optional={name: values for name, values in fields.items() if name not in needed},

@@ -259,6 +259,11 @@ def tool_call_unknown(call_id: str) -> ErrorDetail:
     return _invalid("invalid_tool_call_id", f"Tool call ID '{clipped(call_id)}' not found in conversation.")
 
 
+def approval_unknown(request_id: str) -> ErrorDetail:
+    message = f"Approval request ID '{clipped(request_id)}' does not wait for a response."
+    return _invalid("invalid_value", message, "item.approval_request_id")
+
+
 # Responses.
 
 

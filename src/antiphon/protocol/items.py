@@ -146,9 +146,9 @@ class McpApprovalRequest(Tagged, frozen=True, kw_only=True, tag="mcp_approval_re
 
 
 class McpApprovalResponse(Tagged, frozen=True, kw_only=True, tag="mcp_approval_response"):
-    """The client's verdict on an approval request."""
+    """The client's verdict on an approval request. Most clients do not name it, although the SDK's types ask for it."""
 
-    id: ItemId
+    id: ItemId | UnsetType = UNSET
     approval_request_id: str
     approve: bool
     reason: str | UnsetType | None = UNSET

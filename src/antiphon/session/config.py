@@ -19,7 +19,6 @@ from antiphon.protocol.session import (
     FunctionTool,
     Include,
     MaxOutputTokens,
-    McpTool,
     Modality,
     NoiseReduction,
     PcmFormat,
@@ -43,6 +42,7 @@ from antiphon.protocol.session import (
     Voice,
 )
 from antiphon.protocol.wire import UNSET
+from antiphon.session.tools import Refusal, choice_error, tools_error
 
 Kind: TypeAlias = Literal["realtime", "transcription"]
 
@@ -101,6 +101,10 @@ class SessionSettings:
     """The size of the model's context; None: nothing is ever left out."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """The operator's prompt templates by id, or by `id@version`; `{{name}}` stands for a variable."""
+    tool_refusal: Refusal | None = None
+    """Why an MCP server may not be used, by its URL; None: there are no MCP tools here."""
+    follows_up: bool = False
+    """Whether a response follows by itself when MCP tools have answered, or the client asks for it."""
 
     def template(self, prompt: PromptTemplate) -> str | None:
         """The text of a prompt template; None when the operator has none of that id and version."""
@@ -222,7 +226,11 @@ def _refusal(config: SessionConfig, update: RealtimeSessionUpdate, settings: Ses
     prompt = keys.get("prompt")
     if prompt is not None and settings.template(prompt) is None:
         return errors.prompt_unknown("session.prompt", prompt.id)
-    return modality_error(keys.get("output_modalities"), "session") or tools_error(keys.get("tools", ()), "session")
+    return (
+        modality_error(keys.get("output_modalities"), "session")
+        or tools_error(keys.get("tools", ()), "session", settings.tool_refusal)
+        or choice_error(keys.get("tool_choice", "auto"), keys.get("tools", config.tools), "session")
+    )
 
 
 def modality_error(modalities: Sequence[Modality] | None, owner: str) -> ErrorDetail | None:
@@ -230,16 +238,6 @@ def modality_error(modalities: Sequence[Modality] | None, owner: str) -> ErrorDe
     if modalities is None or len(modalities) == 1:
         return None
     return errors.modalities(f"{owner}.output_modalities", modalities)
-
-
-def tools_error(tools: Sequence[Tool], owner: str) -> ErrorDetail | None:
-    """A function needs a name; MCP servers are not called by this version."""
-    for index, tool in enumerate(tools):
-        if isinstance(tool, McpTool):
-            return errors.not_allowed(f"{owner}.tools[{index}]", "This server does not call MCP tools.")
-        if tool.name is UNSET:
-            return errors.missing_parameter(f"{owner}.tools[{index}].name")
-    return None
 
 
 def _with_audio(
@@ -339,8 +337,8 @@ def shown(config: SessionConfig, settings: SessionSettings) -> SessionBody:
 
 
 def _shown_tool(tool: Tool) -> Tool:
-    """A tool without its secret."""
-    return tool if isinstance(tool, FunctionTool) else structs.replace(tool, authorization=UNSET)
+    """A tool without its secrets."""
+    return tool if isinstance(tool, FunctionTool) else structs.replace(tool, authorization=UNSET, headers=UNSET)
 
 
 def _shown_input(config: InputConfig, kind: Kind) -> AudioInput:

@@ -9,9 +9,10 @@ from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.items import FunctionCall, InputItem, ItemReference, Message
 from antiphon.protocol.response import ResponseParams
 from antiphon.protocol.wire import UNSET, UnsetType
-from antiphon.session.config import SessionConfig, SessionSettings, given, modality_error, tools_error
+from antiphon.session.config import SessionConfig, SessionSettings, given, modality_error
 from antiphon.session.conversation import Conversation, Entry, entry_of
 from antiphon.session.response import Plan
+from antiphon.session.tools import choice_error, tools_error
 
 BESIDE_CONFIG = ("conversation", "input", "metadata", "replaces", "queues", "discards", "appends")
 """Keys of a `response.create` that say nothing of how the answer is made."""
@@ -42,7 +43,11 @@ def plan_of(
 ) -> Plan | ErrorDetail:
     """The plan of one response, or why it is refused."""
     keys = given(params)
-    error = modality_error(keys.get("output_modalities"), "response") or tools_error(keys.get("tools", ()), "response")
+    error = (
+        modality_error(keys.get("output_modalities"), "response")
+        or tools_error(keys.get("tools", ()), "response", settings.tool_refusal)
+        or choice_error(keys.get("tool_choice", "auto"), keys.get("tools", config.tools), "response")
+    )
     if error is not None:
         return error
     after = _configured(config, params)

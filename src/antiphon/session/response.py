@@ -10,7 +10,7 @@ from typing import TypedDict
 from antiphon.audio.g711 import G711Encoder
 from antiphon.audio.pcm import ms_of
 from antiphon.ports import NO_USAGE, AudioDelta, CallDelta, Delta, TextDelta, Usage
-from antiphon.protocol.items import FunctionCall, Item, ItemStatus, Message, OutputAudio, OutputText
+from antiphon.protocol.items import Item, ItemStatus, McpApprovalRequest, Message, OutputAudio, OutputText
 from antiphon.protocol.response import (
     Incomplete,
     Metadata,
@@ -29,8 +29,6 @@ from antiphon.protocol.server_events import (
     ResponseContentPartDone,
     ResponseCreated,
     ResponseDone,
-    ResponseFunctionCallArgumentsDelta,
-    ResponseFunctionCallArgumentsDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioDone,
     ResponseOutputAudioTranscriptDelta,
@@ -42,10 +40,12 @@ from antiphon.protocol.server_events import (
     TextPart,
 )
 from antiphon.protocol.session import AudioFormat, PcmFormat, PcmuFormat
+from antiphon.session.calls import Call, Calls, OpenCall, is_object
 from antiphon.session.config import SessionConfig
 from antiphon.session.conversation import Conversation, Entry
 from antiphon.session.effects import Effect, Send
 from antiphon.session.playback import Speech
+from antiphon.session.tools import Offer, Route, needs_approval, server_of
 from antiphon.session.usage import response_usage
 
 
@@ -61,6 +61,10 @@ class Plan:
     follows_turn: bool = False
     """Made by turn detection, not by the client."""
     metadata: Metadata | None = None
+    offer: Offer = field(default_factory=Offer)
+    """What the model may call; known when its engine starts."""
+    rounds: int = 0
+    """How many responses before this one followed each other by themselves, each to tell what tools have given."""
 
 
 class PartIds(TypedDict):
@@ -91,19 +95,6 @@ class OpenMessage:
 
 
 @dataclass(slots=True)
-class OpenCall:
-    """The function call that is being made."""
-
-    id: str
-    index: int
-    call_id: str
-    name: str
-    number: int
-    """The engine's number of the call."""
-    arguments: str = ""
-
-
-@dataclass(slots=True)
 class Times:
     """When things happened, in seconds of the core's clock."""
 
@@ -120,14 +111,15 @@ class Answer:
     plan: Plan
     conversation: Conversation
     new_id: Callable[[str], str]
+    calls: Calls
     times: Times
     waits_for: set[str] = field(default_factory=set)
-    """Items whose words are not known yet; the engine starts when it is empty."""
+    """Items that are not known yet: words, lists of tools, what a tool gives. The engine starts when it is empty."""
     usage: Usage = NO_USAGE
     ending: Incomplete | None = None
     spoken_ms: int = 0
-    _transcript_chars: int = 0
-    _output: list[Item] = field(default_factory=list)
+    output: list[Entry] = field(default_factory=list)
+    """The items that are made."""
     _open: OpenMessage | OpenCall | None = None
 
     # The response itself
@@ -151,11 +143,14 @@ class Answer:
             self.ending = Incomplete(reason=delta.reason)
 
     def finish(self, status: ResponseStatus, details: StatusDetails | None) -> Iterator[Effect]:
-        """Close what is open, then the response; nothing follows."""
+        """Close what is open, then the response; nothing follows but what its tools give."""
         yield from self._close("completed" if status == "completed" else "incomplete")
+        if status in ("cancelled", "failed"):
+            yield from self.calls.stop(self.id)
         heard_ms = sum(ms_of(entry.pcm) for entry in self.plan.context)
         usage = response_usage(self.usage, heard_ms if self.usage.input_tokens else 0, self.spoken_ms)
         yield Send(ResponseDone(response=self._shown(status, details, usage)))
+        yield from self.calls.release(self.id)
 
     def _shown(
         self, status: ResponseStatus, details: StatusDetails | None = None, usage: ResponseUsage | None = None
@@ -165,7 +160,7 @@ class Answer:
             id=self.id,
             status=status,
             status_details=details,
-            output=tuple(self._output),
+            output=tuple(entry.item for entry in self.output),
             conversation_id=self.conversation.id if self.plan.in_conversation else None,
             output_modalities=(config.modality,),
             max_output_tokens=config.max_output_tokens,
@@ -181,7 +176,8 @@ class Answer:
         if isinstance(self._open, OpenMessage):
             return self._open
         yield from self._close("completed")
-        message = OpenMessage(self.new_id("item"), len(self._output), offset=self._transcript_chars)
+        offset = sum(len(_text(entry.item)) for entry in self.output)
+        message = OpenMessage(self.new_id("item"), len(self.output), offset)
         entry = Entry(Message(id=message.id, status="in_progress", role="assistant", content=()))
         if self._speaks:
             entry.speech = message.speech
@@ -202,7 +198,6 @@ class Answer:
     def _write(self, text: str) -> Iterator[Effect]:
         message = yield from self._message()
         message.speech.transcript += text
-        self._transcript_chars += len(text)
         kind = ResponseOutputAudioTranscriptDelta if self._speaks else ResponseOutputTextDelta
         yield Send(kind(**self._part_ids(message), delta=text))
 
@@ -238,45 +233,53 @@ class Answer:
         item = Message(id=message.id, status=status, role="assistant", content=(content,))
         yield from self._done(item, message.index)
 
-    # Function calls
+    # Calls
 
     def _call(self, delta: CallDelta) -> Iterator[Effect]:
         call = self._open
         if not isinstance(call, OpenCall) or call.number != delta.index:
             yield from self._close("completed")
-            call_id = delta.call_id or self.new_id("call")
-            call = OpenCall(self.new_id("item"), len(self._output), call_id, delta.name, delta.index)
-            self._open = call
-            yield from self._added(Entry(self._call_item(call, "in_progress")), call.index)
+            call = self._open = self._opened(delta)
+            yield from self._added(call.entry, call.index)
         if delta.arguments:
             call.arguments += delta.arguments
-            yield Send(
-                ResponseFunctionCallArgumentsDelta(
-                    response_id=self.id,
-                    item_id=call.id,
-                    output_index=call.index,
-                    call_id=call.call_id,
-                    delta=delta.arguments,
-                )
-            )
+            yield Send(call.more(self.id, delta.arguments))
 
-    def _call_item(self, call: OpenCall, status: ItemStatus) -> FunctionCall:
-        return FunctionCall(id=call.id, status=status, call_id=call.call_id, name=call.name, arguments=call.arguments)
+    def _opened(self, delta: CallDelta) -> OpenCall:
+        """A call whose name is known."""
+        call_id = delta.call_id or self.new_id("call")
+        route = self.plan.offer.routes.get(delta.name)
+        return OpenCall(self.new_id("item"), len(self.output), call_id, delta.name, delta.index, route)
 
     def _close_call(self, call: OpenCall, status: ItemStatus) -> Iterator[Effect]:
-        yield Send(
-            ResponseFunctionCallArgumentsDone(
-                response_id=self.id,
-                item_id=call.id,
-                output_index=call.index,
-                call_id=call.call_id,
-                name=call.name,
-                arguments=call.arguments,
-            )
-        )
-        yield from self._done(self._call_item(call, status), call.index)
+        is_whole = status == "completed"
+        if call.route is not None and is_whole:
+            call.arguments = call.arguments or "{}"
+        yield Send(call.whole(self.id))
+        if call.route is None:
+            yield from self._done(call.item(status), call.index)
+        else:
+            yield from self._hand_over(call, call.route, is_whole=is_whole)
 
-    # Items of either kind
+    def _hand_over(self, call: OpenCall, route: Route, *, is_whole: bool) -> Iterator[Effect]:
+        """An MCP call is made: ask for its approval, where that is wanted, and have it run."""
+        call.entry.item = item = call.mcp_item(route)
+        self.output.append(call.entry)
+        request_id = None
+        if is_whole and is_object(call.arguments) and needs_approval(route.tool, route.server):
+            request_id = self.new_id("item")
+            request = McpApprovalRequest(
+                id=request_id, server_label=item.server_label, name=item.name, arguments=item.arguments
+            )
+            index = len(self.output)
+            yield from self._added(Entry(request), index)
+            yield from self._done(request, index)
+        made = Call(
+            call.entry, item, self.id, call.index, server_of(route.server), self.plan.in_conversation, request_id
+        )
+        yield from self.calls.begin(made, is_whole=is_whole)
+
+    # Items of any kind
 
     def _added(self, entry: Entry, index: int) -> Iterator[Effect]:
         yield Send(ResponseOutputItemAdded(response_id=self.id, output_index=index, item=entry.item))
@@ -292,8 +295,8 @@ class Answer:
         elif isinstance(item, OpenCall):
             yield from self._close_call(item, status)
 
-    def _done(self, item: Message | FunctionCall, index: int) -> Iterator[Effect]:
-        self._output.append(item)
+    def _done(self, item: Item, index: int) -> Iterator[Effect]:
+        self.output.append(Entry(item))
         if self.plan.in_conversation:
             item_id = str(item.id)
             entry = self.conversation.get(item_id)
@@ -301,6 +304,14 @@ class Answer:
                 entry.finish(item)
             yield Send(ConversationItemDone(previous_item_id=self.conversation.previous_of(item_id), item=item))
         yield Send(ResponseOutputItemDone(response_id=self.id, output_index=index, item=item))
+
+
+def _text(item: Item) -> str:
+    """The words of an item that the answer has made."""
+    part = item.content[0] if isinstance(item, Message) else None
+    if isinstance(part, OutputText):
+        return part.text
+    return part.transcript or "" if isinstance(part, OutputAudio) else ""
 
 
 def encoder_of(output: AudioFormat) -> G711Encoder | None:

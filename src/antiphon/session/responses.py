@@ -10,14 +10,16 @@ from antiphon.ports import EngineFailed, Prompt, ResponseEnded
 from antiphon.protocol.errors import INVALID_REQUEST, SERVER_ERROR
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.response import Cancelled, Failed, ResponseError, ResponseStatus, StatusDetails
-from antiphon.protocol.session import FunctionTool
 from antiphon.session.config import SessionSettings
 from antiphon.session.conversation import Conversation, Entry
 from antiphon.session.drafts import Drafts
 from antiphon.session.effects import Effect, Report, Respond, Stop, Warm
+from antiphon.session.followups import Followups
 from antiphon.session.inputs import Broke, Finished, Produced
+from antiphon.session.listings import Listings
 from antiphon.session.response import Answer, Plan, Times
 from antiphon.session.templates import instructions_of
+from antiphon.session.tools import Offer, offer_of
 from antiphon.session.transcription import NO_ASR, Transcriptions
 from antiphon.session.truncation import fitting, room_for_items
 
@@ -27,10 +29,20 @@ TOO_LONG = "The conversation does not fit the model's context, and truncation is
 class Responses:
     """The table of responses in progress."""
 
-    def __init__(self, settings: SessionSettings, conversation: Conversation, words: Transcriptions) -> None:
+    def __init__(
+        self,
+        settings: SessionSettings,
+        conversation: Conversation,
+        words: Transcriptions,
+        listings: Listings,
+        followups: Followups,
+    ) -> None:
         self._settings = settings
         self._conversation = conversation
         self._words = words
+        self._listings = listings
+        self._followups = followups
+        self._calls = followups.calls
         self._open: dict[str, Answer] = {}
         self._drafts = Drafts(settings.session_id)
         self.has_spoken = False
@@ -45,13 +57,15 @@ class Responses:
 
     def draft(self, plan: Plan, now: float) -> Iterator[Effect]:
         """Begin an answer to a turn that may not be over; the turn is the last entry of the plan's context."""
-        prompt = self._prompt(plan)
+        if self._listings.awaited(plan.config.tools):
+            return  # the answer has to wait for what it may call
+        prompt = self._prompt(plan, self._offer(plan))
         if prompt is not None:
             yield from self._drafts.begin(self._settings.new_id("resp"), replace(prompt, draft=True), now)
 
     def warm(self, plan: Plan) -> Iterator[Effect]:
         """The caller has begun to speak: the model can read what was said before."""
-        prompt = self._prompt(plan)
+        prompt = self._prompt(plan, self._offer(plan))
         if prompt is not None:
             yield Warm(replace(prompt, draft=True))
 
@@ -71,7 +85,8 @@ class Responses:
             yield from self.create(plan, now)
             return
         draft, effects = kept
-        yield from self._open_answer(draft.response_id, plan, now).created()
+        self._followups.supersede()
+        yield from self._open_answer(draft.response_id, replace(plan, offer=self._offer(plan)), now).created()
         yield from effects
         for news in draft.kept:
             if isinstance(news, Produced):
@@ -85,13 +100,16 @@ class Responses:
             plan=plan,
             conversation=self._conversation,
             new_id=self._settings.new_id,
+            calls=self._calls,
             times=Times(created=now),
         )
         self._open[answer.id] = answer
         return answer
 
     def create(self, plan: Plan, now: float) -> Iterator[Effect]:
-        """Begin a response; its engine starts once the words that it needs are known."""
+        """Begin a response; its engine starts once the words and the tools that it needs are known."""
+        if plan.in_conversation:
+            self._followups.supersede()
         answer = self._open_answer(self._settings.new_id("resp"), plan, now)
         yield from answer.created()
         for entry in plan.context:
@@ -101,11 +119,14 @@ class Responses:
                     yield from self._fail(answer, NO_ASR, None, SERVER_ERROR, now)
                     return
                 answer.waits_for.add(entry.id)
+        answer.waits_for |= self._listings.awaited(plan.config.tools)
+        if not plan.follows_turn:  # the caller need not wait for a tool to be spoken to
+            answer.waits_for |= self._calls.running(plan.context)
         if not answer.waits_for:
             yield from self._start(answer, now)
 
     def item_settled(self, item_id: str, now: float, *, problem: str | None = None) -> Iterator[Effect]:
-        """The words of an item are known, are unknowable (`problem`), or are not wanted any more."""
+        """An item is known that answers wait for, is unknowable (`problem`), or is not wanted any more."""
         for answer in [a for a in self._open.values() if item_id in a.waits_for]:
             answer.waits_for.remove(item_id)
             if problem is not None:
@@ -117,13 +138,18 @@ class Responses:
         if answer.plan.follows_turn and _said_nothing(answer.plan.context[-1]):
             yield from self._end(answer, "completed", None, now)  # a cough is not a question
             return
-        prompt = self._prompt(answer.plan)
+        offer = self._offer(answer.plan)
+        answer.plan = replace(answer.plan, offer=offer)
+        prompt = self._prompt(answer.plan, offer)
         if prompt is None:
             yield from self._fail(answer, TOO_LONG, "context_length_exceeded", INVALID_REQUEST, now)
         else:
             yield Respond(answer.id, prompt)
 
-    def _prompt(self, plan: Plan) -> Prompt | None:
+    def _offer(self, plan: Plan) -> Offer:
+        return offer_of(plan.config.tools, plan.config.tool_choice, self._listings.tools_of)
+
+    def _prompt(self, plan: Plan, offer: Offer) -> Prompt | None:
         """What the engine is given; None when the context is too long, and nothing may be left out."""
         config = plan.config
         voice = config.output.voice
@@ -138,10 +164,10 @@ class Responses:
         return Prompt(
             session_id=self._settings.session_id,
             instructions=instructions,
-            items=tuple(entry.for_model(hears_audio=self._settings.hears_audio) for entry in entries),
+            items=offer.shown([entry.for_model(hears_audio=self._settings.hears_audio) for entry in entries]),
             modality=config.modality,
-            tools=tuple(tool for tool in config.tools if isinstance(tool, FunctionTool)),
-            tool_choice=config.tool_choice,
+            tools=offer.tools,
+            tool_choice=offer.choice,
             parallel_tool_calls=config.parallel_tool_calls is not False,
             max_output_tokens=limit,
             temperature=config.temperature,
@@ -177,6 +203,8 @@ class Responses:
         else:
             answer.usage = news.usage
             yield Report(EngineFailed(self._settings.session_id, "responder", news.message))
+            if self._calls.is_running(answer.id):
+                yield Stop(answer.id)
             yield from self._fail(answer, news.message, news.code, news.type, now)
 
     def cancel(self, response_id: str | None, details: Cancelled, now: float) -> Iterator[Effect]:
@@ -186,7 +214,7 @@ class Responses:
             yield Stop(answer.id)
             yield from self._end(answer, "cancelled", details, now)
 
-    def __contains__(self, response_id: str) -> bool:
+    def __contains__(self, response_id: object) -> bool:
         return response_id in self._open
 
     def _fail(self, answer: Answer, message: str, code: str | None, kind: str, now: float) -> Iterator[Effect]:
@@ -200,6 +228,8 @@ class Responses:
         yield from answer.finish(status, details)
         if answer.plan.in_conversation:
             self.played_at = now + answer.spoken_ms / 1000
+        if status == "completed":
+            self._followups.expect(answer)
         self._conversation.let_go()
         yield Report(_fact(self._settings.session_id, answer, status, now))
 

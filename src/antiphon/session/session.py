@@ -7,6 +7,7 @@ mistake is an `error` event and changes nothing; an exception is a bug of ours.
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from msgspec import structs
@@ -17,15 +18,19 @@ from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
 from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.items import McpApprovalResponse
 from antiphon.protocol.response import Cancelled, ResponseParams
-from antiphon.protocol.session import AudioFormat, PcmFormat, PcmuFormat
+from antiphon.protocol.session import AudioFormat, PcmFormat, PcmuFormat, RealtimeSessionUpdate, SessionUpdateBody
 from antiphon.protocol.wire import UNSET
 from antiphon.session import inputs
 from antiphon.session.caller import Caller, announced
+from antiphon.session.calls import Calls
 from antiphon.session.config import SessionConfig, SessionSettings, apply, shown
 from antiphon.session.conversation import Conversation, Entry, entry_of
 from antiphon.session.effects import Close, Effect, Send
+from antiphon.session.followups import Followups
 from antiphon.session.inputs import Input
+from antiphon.session.listings import Listings
 from antiphon.session.planning import additions, is_out_of_band, plan_of
 from antiphon.session.response import Plan
 from antiphon.session.responses import Responses
@@ -48,7 +53,10 @@ class Session:
         self._queue: deque[inputs.Received] = deque()
         self._conversation = Conversation(settings.new_id("conv"))
         self._words = Transcriptions(settings)
-        self._responses = Responses(settings, self._conversation, self._words)
+        self._listings = Listings(settings, self._conversation)
+        self._calls = Calls(self._conversation)
+        self._followups = Followups(settings, self._conversation, self._calls)
+        self._responses = Responses(settings, self._conversation, self._words, self._listings, self._followups)
         self._caller = Caller(settings, self._conversation, self._words, self._responses)
 
     def handle(self, news: Input, now: float) -> list[Effect]:
@@ -56,12 +64,12 @@ class Session:
 
         `now` is monotonic seconds. It never goes back.
         """
-        return [*_ON_INPUT[type(news)](self, news, now), *self._next_in_queue(now)]
+        return [*_ON_INPUT[type(news)](self, news, now), *self._follow(now), *self._next_in_queue(now)]
 
     @property
     def deadline(self) -> float | None:
         """When a `Tick` is due, in seconds of the runtime's clock."""
-        idle_at = self._caller.idle_at(self.config.input.turns)
+        idle_at = None if self._calls.is_running() else self._caller.idle_at(self.config.input.turns)
         times = [time for time in (self._expires, idle_at) if time is not None]
         return min(times, default=None)
 
@@ -99,7 +107,7 @@ class Session:
             error = errors.session_expired((self._settings.lifetime_s or 0) // 60)
             yield Send(tell.Error(error=error))
             yield Close(EXPIRED, error.message)
-        else:
+        elif not self._calls.is_running():
             yield from self._caller.tick(self.config, now)
 
     def _received(self, news: inputs.Received, now: float) -> Iterator[Effect]:
@@ -135,11 +143,14 @@ class Session:
         if isinstance(after, ErrorDetail):
             return after
         before, self.config = self.config, after
-        return self._updated(before)
+        return self._updated(before, event.session)
 
-    def _updated(self, before: SessionConfig) -> Iterator[Effect]:
+    def _updated(self, before: SessionConfig, update: SessionUpdateBody) -> Iterator[Effect]:
         yield from self._caller.reconfigured(before.input, self.config.input)
         yield Send(tell.SessionUpdated(session=shown(self.config, self._settings)))
+        if isinstance(update, RealtimeSessionUpdate) and update.tools is not UNSET:
+            self._listings.keep(update.tools)
+            yield from self._listings.ask(update.tools)
 
     # Hearing
 
@@ -176,10 +187,17 @@ class Session:
             return error
         if event.item.id == self._caller.turn_id:
             return errors.item_exists(str(event.item.id))
+        if isinstance(event.item, McpApprovalResponse) and not self._calls.awaits(event.item.approval_request_id):
+            return errors.approval_unknown(event.item.approval_request_id)
         entry = entry_of(event.item, self._settings.new_id, self._decode)
         self._conversation.add(entry, after)
         self._conversation.let_go()
-        return announced(self._conversation, entry)
+        return self._created(entry)
+
+    def _created(self, entry: Entry) -> Iterator[Effect]:
+        yield from announced(self._conversation, entry)
+        if isinstance(entry.item, McpApprovalResponse):
+            yield from self._calls.decide(entry.item)
 
     def _decode(self, coded: bytes) -> bytes:
         """Audio of a whole item, from the input format."""
@@ -239,7 +257,14 @@ class Session:
             has_spoken=self._responses.has_spoken,
             decode=self._decode,
         )
-        return plan if isinstance(plan, ErrorDetail) else self._respond(plan, wishes, added, now)
+        if isinstance(plan, ErrorDetail):
+            return plan
+        return chain(self._ask(params, plan), self._respond(plan, wishes, added, now))
+
+    def _ask(self, params: ResponseParams, plan: Plan) -> Iterator[Effect]:
+        """The response may bring MCP servers of its own."""
+        if params.tools is not UNSET:
+            yield from self._listings.ask(params.tools, is_shown=plan.in_conversation)
 
     def _respond(self, plan: Plan, wishes: ResponseWishes, added: tuple[Entry, ...], now: float) -> Iterator[Effect]:
         if wishes.replaces:
@@ -267,6 +292,26 @@ class Session:
     def _broke(self, news: inputs.Broke, now: float) -> Iterator[Effect]:
         yield from self._responses.broke(news, now)
 
+    # Tools
+
+    def _listed(self, news: inputs.Listed, now: float) -> Iterator[Effect]:
+        yield from self._listings.listed(news)
+        yield from self._responses.item_settled(news.item_id, now)
+
+    def _called(self, news: inputs.Called, now: float) -> Iterator[Effect]:
+        yield from self._calls.called(news, is_held=self._calls.response_of(news.item_id) in self._responses)
+
+    def _follow(self, now: float) -> Iterator[Effect]:
+        """What can go on now that calls have ended."""
+        ended = self._calls.take_ended()
+        for item_id in ended:
+            yield from self._responses.item_settled(item_id, now)
+        if ended and self._responses.played_at is not None:
+            self._responses.played_at = max(now, self._responses.played_at)  # until now, nobody was idle
+        is_free = self._responses.active_id is None and self._caller.turn_id is None
+        for plan in self._followups.due(is_free=is_free):
+            yield from self._responses.create(plan, now)
+
 
 Answered = Iterator[Effect] | ErrorDetail
 """Effects, or the error that the event is refused with."""
@@ -284,6 +329,8 @@ _ON_INPUT: dict[type, Callable[[Session, Any, float], Iterator[Effect]]] = {
     inputs.Produced: Session._produced,
     inputs.Finished: Session._finished,
     inputs.Broke: Session._broke,
+    inputs.Listed: Session._listed,
+    inputs.Called: Session._called,
     inputs.Tick: Session._tick,
 }
 

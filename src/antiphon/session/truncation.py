@@ -13,6 +13,7 @@ from antiphon.protocol.items import (
     InputImage,
     InputText,
     Item,
+    McpCall,
     Message,
     OutputText,
 )
@@ -86,6 +87,8 @@ def _text(entry: Entry) -> str:
         return " ".join(_part_text(part) for part in item.content)
     if isinstance(item, FunctionCall):
         return f"{item.name} {item.arguments}"
+    if isinstance(item, McpCall):
+        return f"{item.name} {item.arguments} {item.output or ''}"
     return item.output if isinstance(item, FunctionCallOutput) else ""
 
 
