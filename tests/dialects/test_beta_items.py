@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -56,6 +56,7 @@ MESSAGES = st.sampled_from(sorted(ROLES)).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(MESSAGES | st.just(CALL) | st.just(FunctionCallOutput(call_id="call_1", output="x")))
 def test_what_a_client_adds_is_shown_as_it_was(item: beta.Item) -> None:
     """Through GA and back; `object` is the server's to say."""
@@ -76,7 +77,12 @@ def test_what_a_client_adds_is_shown_as_it_was(item: beta.Item) -> None:
 )
 def test_each_role_has_its_own_content(role: Any, kind: str, param: str, supported: str) -> None:
     """A client can put no sound into the answerer's mouth."""
-    parts = {"text": beta.Text(text=""), "input_audio": InputAudio(), "input_text": TEXT, "audio": beta.Audio()}
+    parts: dict[str, beta.ContentPart] = {
+        "text": beta.Text(text=""),
+        "input_audio": InputAudio(),
+        "input_text": TEXT,
+        "audio": beta.Audio(),
+    }
     given = (parts[kind],) if role == "assistant" else (TEXT, parts[kind])
     error = item_to_ga(beta.Message(role=role, content=given), "item", ROLES)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from corescript import new_settings
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect, structs
 from wire_samples import sample
@@ -60,6 +60,7 @@ def test_nothing_set_is_nothing_asked() -> None:
     assert transcription_to_ga(beta.TranscriptionSession(modalities=("text",))).audio is UNSET
 
 
+@settings(deadline=None)
 @given(SESSIONS)
 def test_what_is_set_is_shown(session: beta.Session) -> None:
     """Through GA and the core and back: every key that a client sets comes back as it was set."""
@@ -82,6 +83,7 @@ def test_what_is_set_is_shown(session: beta.Session) -> None:
         assert wanted is UNSET or getattr(told, name) == (wanted or None)
 
 
+@settings(deadline=None)
 @given(TRANSCRIPTIONS)
 def test_a_transcription_session_shows_what_is_set(session: beta.TranscriptionSession) -> None:
     """The same for the other kind."""

@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from corescript import LINK, Ids, Stage, Step, new_settings, play
+from corescript import LINK, Ids, Stage, Step, new_settings, play, settled
 
 from antiphon.dialects.dialect import Dialect
 from antiphon.protocol.client_events import InputAudioBufferAppend
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.server_events import ServerEvent
-from antiphon.session.effects import Effect, Respond, Send
+from antiphon.session.effects import Effect, Respond, Send, Settle
 from antiphon.session.inputs import Heard, Joined, Received, Refused
 
 Event = dict[str, Any]
@@ -35,6 +35,8 @@ class Line:
         """All that the core said, before it was translated."""
         self.running: list[str] = []
         """Answers that an engine was asked for."""
+        self.unsettled: list[Effect] = []
+        """Words that a recogniser was asked for and has not told."""
         self.hear(Joined(LINK))
 
     @property
@@ -67,6 +69,11 @@ class Line:
         self._perform(play(self.session, *steps))
         return self.told[before:]
 
+    def recognise(self, text: str) -> list[Event]:
+        """The recogniser tells all that it was asked for."""
+        asked, self.unsettled = self.unsettled, []
+        return self.hear(settled(asked, text))
+
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Send):
@@ -74,6 +81,8 @@ class Line:
                 self.frames += self.machine.send(effect.event, self.ids("event"))
             elif isinstance(effect, Respond):
                 self.running.append(effect.response_id)
+            elif isinstance(effect, Settle):
+                self.unsettled.append(effect)
 
 
 def only(events: Iterable[Event], kind: str) -> list[Event]:

@@ -1,0 +1,43 @@
+"""The SDK of beta as a witness: run with `openai` 1.97 on the path, it reads frames and tells what is wrong with each.
+
+One frame a line in, one JSON list of problems a line out.
+"""
+
+import json
+import sys
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+def models() -> dict[str, type[BaseModel]]:
+    """The SDK's models of server events by their type."""
+    from openai.types.beta.realtime import RealtimeServerEvent  # type: ignore[import-not-found]  # noqa: PLC0415 -- the old SDK has it, the one that we install does not
+
+    union: Any = typing.get_args(RealtimeServerEvent)[0]
+    return {typing.get_args(model.model_fields["type"].annotation)[0]: model for model in typing.get_args(union)}
+
+
+def problems(frame: str, known: dict[str, type[BaseModel]]) -> list[str]:
+    """Where a frame is not of the type that the SDK gives it; strictly, nothing is made to fit."""
+    kind = json.loads(frame)["type"]
+    if kind not in known:
+        return [f"{kind}: no such event"]
+    try:
+        known[kind].model_validate_json(frame, strict=True)
+    except ValidationError as error:
+        return [f"{kind}.{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
+    return []
+
+
+def main() -> None:
+    """Answer line by line."""
+    known = models()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(problems(line, known)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
