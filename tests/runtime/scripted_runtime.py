@@ -13,8 +13,12 @@ from antiphon.link import Frame, Scope, Text
 from antiphon.ports import VAD, AudioDelta, Delta, EngineSet, Fact, Prompt, Responder, Usage
 from antiphon.protocol.server_events import Error, ResponseOutputAudioDelta, ServerEvent
 from antiphon.protocol.session import AudioFormat, PcmFormat
+from antiphon.runtime.limits import Limits
 from antiphon.session.effects import Effect
 from antiphon.session.inputs import Input
+
+FREE = Limits(lambda: 0.0).allowance("")
+"""No limits."""
 
 LIMIT_S = 10.0
 """A test that waits longer has failed."""

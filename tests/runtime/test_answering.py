@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from scripted_runtime import HandResponder, HandRun, others, play, settled
+from scripted_runtime import FREE, HandResponder, HandRun, others, play, settled
 
 from antiphon.ports import Ending, EngineError, Prompt, TextDelta, Usage
 from antiphon.runtime import answering as module
 from antiphon.runtime.answering import Answers
+from antiphon.runtime.limits import Limits
 from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import Respond
 from antiphon.session.inputs import Broke, Finished, Input, Produced
@@ -24,7 +25,7 @@ class Stage:
         self.news: asyncio.Queue[Input] = asyncio.Queue()
         self.room = asyncio.Event()
         self.room.set()
-        self.answers = Answers(HandResponder(*runs), self.news.put, self._has_room, self.tasks, limit_s)
+        self.answers = Answers(HandResponder(*runs), self.news.put, self._has_room, self.tasks, limit_s, allowance=FREE)
 
     async def _has_room(self) -> None:
         await self.room.wait()
@@ -227,3 +228,27 @@ def test_a_run_that_cannot_be_closed_harms_nobody(
     play(scene)
     assert [record.message.split(":")[0] for record in caplog.records] == ["fault in the closing of an answer"]
     assert "secret" not in caplog.text
+
+
+def test_a_key_without_anything_left_gets_a_failed_response() -> None:
+    """As with the provider: not an `error` event, but a response that fails; the engine is not asked."""
+
+    async def scene() -> None:
+        stage = Stage(HandRun())
+        spent = Limits(lambda: 0.0, requests=1)
+        spent.begin("alice")
+        stage.answers = Answers(
+            HandResponder(HandRun()),
+            stage.news.put,
+            stage._has_room,
+            stage.tasks,
+            5.0,
+            allowance=spent.allowance("alice"),
+        )
+        stage.answers.start(RESPOND)
+
+        news = await stage.news.get()
+        assert isinstance(news, Broke)
+        assert (news.code, news.type) == ("rate_limit_exceeded", "rate_limit_error")
+
+    play(scene)

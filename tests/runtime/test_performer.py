@@ -2,14 +2,16 @@
 
 import asyncio
 
-from scripted_runtime import HandLink, HandResponder, HandRun, Notes, audio_event, play, settled
+from scripted_runtime import FREE, HandLink, HandResponder, HandRun, Notes, audio_event, play, settled
 
 from antiphon.engines.tone import ToneASR
 from antiphon.ports import HearingOptions, Prompt, SessionClosed, TextDelta, Transcript
-from antiphon.protocol.server_events import InputAudioBufferCleared
+from antiphon.protocol.response import Response, ResponseAudio, ResponseUsage
+from antiphon.protocol.server_events import InputAudioBufferCleared, ResponseDone
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.hearing import Hearings
 from antiphon.runtime.judging import Judges
+from antiphon.runtime.limits import Allowance, Limits
 from antiphon.runtime.members import Members
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.owner import TaskOwner
@@ -23,7 +25,7 @@ PROMPT = Prompt("sess_1", "", ())
 class Stage:
     """A performer with one link and a core that only listens."""
 
-    def __init__(self, *runs: HandRun) -> None:
+    def __init__(self, *runs: HandRun, allowance: Allowance = FREE) -> None:
         self.tasks = TaskOwner(lambda: None)
         self.news: asyncio.Queue[Input] = asyncio.Queue()
         self.notes = Notes()
@@ -35,8 +37,9 @@ class Stage:
             self.members,
             Hearings(ToneASR(), self.news.put, self.tasks, 5.0),
             Judges(None, self.news.put, self.tasks, self.notes, "sess_1"),
-            Answers(HandResponder(*runs), self.news.put, self.members.room, self.tasks, 5.0),
+            Answers(HandResponder(*runs), self.news.put, self.members.room, self.tasks, 5.0, allowance=allowance),
             self.notes,
+            allowance=allowance,
         )
 
 
@@ -138,5 +141,31 @@ def test_facts_go_to_the_meter() -> None:
         stage.performer.perform(Report(fact))
 
         assert stage.notes.facts == [fact]
+
+    play(scene)
+
+
+def test_what_is_left_is_told_after_each_response() -> None:
+    """`rate_limits.updated` follows `response.done`, where the operator has set limits."""
+
+    async def scene() -> None:
+        stage = Stage(allowance=Limits(lambda: 0.0, tokens=1000).allowance("alice"))
+        done = Response(
+            id="resp_1",
+            status="completed",
+            conversation_id=None,
+            output_modalities=("text",),
+            max_output_tokens="inf",
+            audio=ResponseAudio(),
+            usage=ResponseUsage(total_tokens=400),
+        )
+        stage.performer.perform(Send(ResponseDone(response=done)))
+        stage.performer.perform(Close(1000, "done"))
+        await stage.member.outbound.write(stage.link)
+
+        assert (await stage.link.next())["type"] == "response.done"
+        limits = await stage.link.next()
+        assert limits["type"] == "rate_limits.updated"
+        assert limits["rate_limits"] == [{"name": "tokens", "limit": 1000, "remaining": 600, "reset_seconds": 24.0}]
 
     play(scene)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from scripted_runtime import (
+    FREE,
     HandLink,
     HandResponder,
     HandRun,
@@ -59,6 +60,7 @@ class Stage:
             self.scoring.open(),
             self.notes,
             options or RuntimeOptions(),
+            allowance=FREE,
         )
         self._served: list[asyncio.Task[None]] = []
 

@@ -45,7 +45,7 @@ def dotted(path: Path) -> str:
 
 def env_name(path: Path) -> str | None:
     """The environment variable of a setting; None for tables, and for what is set per model name."""
-    if path[0] == "models" or path[-1] in ("api_keys", "voices", "options"):
+    if path[0] == "models" or path[-1] in ("api_keys", "prompts", "voices", "options"):
         return None
     return ENV_PREFIX + path[-1].upper()
 

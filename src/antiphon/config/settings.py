@@ -61,7 +61,7 @@ class Engines(Struct, frozen=True, forbid_unknown_fields=True):
     """The default engine set. An engine is `NAME`, `NAME:URL#MODEL`, a catalogue name or `file:PATH`."""
 
     vad: Annotated[EngineText, Meta(description="Voice activity detection.")] = "silero"
-    turn: Annotated[EngineText | None, Meta(description="Turn model for `semantic_vad`.")] = None
+    turn: Annotated[EngineText | None, Meta(description="Turn model for `semantic_vad`.")] = "words"
     asr: Annotated[EngineText | None, Meta(description="Speech recognition.")] = "moonshine"
     llm: Annotated[EngineText, Meta(description="Language model.")] = "smollm2-135m"
     tts: Annotated[EngineText | None, Meta(description="Voice.")] = "hibari"
@@ -90,6 +90,17 @@ class Sessions(Struct, frozen=True, forbid_unknown_fields=True):
     lifetime_minutes: Annotated[
         float, Meta(ge=0, le=525_600, description="How long a session may last; 0 sets no limit.")
     ] = 60.0
+    anticipate: Annotated[
+        bool,
+        Meta(
+            description="Draft the answer in the silence that ends a turn. Only where all engines run on this machine: "
+            "a draft that is dropped has cost what it used."
+        ),
+    ] = True
+    prompts: Annotated[
+        dict[str, str],
+        Meta(description="Prompt templates by id, or `id@version`; `{{name}}` stands for a variable of the client."),
+    ] = field(default_factory=dict)
     voices: Annotated[
         dict[str, str], Meta(description="A client's voice name to the engine's own, such as `alloy = \"heart\"`.")
     ] = field(default_factory=dict)
@@ -101,6 +112,12 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     max_sessions: Annotated[int, Meta(ge=1, le=1_000_000, description="Sessions at once; the next one is refused.")] = (
         1000
     )
+    requests_per_minute: Annotated[
+        int, Meta(ge=0, description="Responses per minute and API key; 0 sets no limit.")
+    ] = 0
+    tokens_per_minute: Annotated[
+        int, Meta(ge=0, description="Tokens per minute and API key, in and out; 0 sets no limit.")
+    ] = 0
     engine_seconds: Annotated[
         float, Meta(gt=0, le=3600, description="How long an engine may give no sign of life before it has failed.")
     ] = 60.0

@@ -8,6 +8,7 @@ from antiphon.ports import NO_USAGE, Responder, Run
 from antiphon.runtime.failures import failure_of
 from antiphon.runtime.faults import log_fault
 from antiphon.runtime.inbox import Put
+from antiphon.runtime.limits import Allowance
 from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import Respond, Warm
 from antiphon.session.inputs import Broke, Finished, Produced
@@ -31,6 +32,8 @@ class Answers:
         room: Callable[[], Awaitable[None]],
         tasks: TaskOwner,
         limit_s: float,
+        *,
+        allowance: Allowance,
     ) -> None:
         """`room` returns when there is room for more on the way out; `limit_s` is the longest time without progress."""
         self._responder = responder
@@ -38,6 +41,7 @@ class Answers:
         self._room = room
         self._tasks = tasks
         self._limit_s = limit_s
+        self._allowance = allowance
         self._running: dict[str, asyncio.Task[None]] = {}
         self._drafts: dict[str, asyncio.Event] = {}
         """Set once the draft is an answer."""
@@ -80,6 +84,8 @@ class Answers:
     async def _work(self, effect: Respond) -> None:
         run: Run | None = None
         try:
+            if not effect.prompt.draft:  # a draft that is dropped has used nothing, as far as the client knows
+                self._allowance.begin()
             run = self._responder.run(effect.prompt)
             await self._answer(effect.response_id, run)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- ends this response only

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import Error
 from antiphon.runtime.core import Core
 from antiphon.runtime.faults import log_fault
+from antiphon.runtime.limits import Limits
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.runner import INTERNAL_ERROR, Runner
 from antiphon.runtime.scoring import Scoring
@@ -63,6 +65,7 @@ class RealtimeApp:
         self._meter = meter
         self._options = options
         self._core = core
+        self._limits = Limits(time.monotonic, requests=options.requests_per_minute, tokens=options.tokens_per_minute)
         self._running: dict[str, Running] = {}
         self._scorings: dict[int, Scoring] = {}
         self._is_accepting = False
@@ -144,7 +147,14 @@ class RealtimeApp:
             context=Context(engines.responder.context_tokens, engines.responder.count),
             templates=self._options.templates,
         )
-        return Runner(self._core(settings), engines, self._scoring(engines.vad).open(), self._meter, self._options)
+        return Runner(
+            self._core(settings),
+            engines,
+            self._scoring(engines.vad).open(),
+            self._meter,
+            self._options,
+            allowance=self._limits.allowance(scope.principal),
+        )
 
     def _scoring(self, vad: VAD) -> Scoring:
         """The worker of a VAD; sets of engines that share the VAD share the worker."""

@@ -18,6 +18,10 @@ class RuntimeOptions:
     """How long a session may last; None sets no limit."""
     max_sessions: int = 1000
     """Sessions at once; the next one is refused."""
+    requests_per_minute: int | None = None
+    """Responses that one key may ask for; None sets no limit."""
+    tokens_per_minute: int | None = None
+    """Tokens that one key's responses may cost, in and out; None sets no limit."""
     engine_limit_s: float = 60.0
     """How long an engine may give no sign of life before its answer or its transcription has failed. A model on
     a slow machine may well read a long prompt for half a minute."""

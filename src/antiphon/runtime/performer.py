@@ -5,9 +5,11 @@ from typing import Any
 
 from antiphon.ports import Meter
 from antiphon.protocol.ids import new_id
+from antiphon.protocol.server_events import ResponseDone
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.hearing import Hearings
 from antiphon.runtime.judging import Judges
+from antiphon.runtime.limits import Allowance
 from antiphon.runtime.members import Members
 from antiphon.session.effects import (
     Close,
@@ -29,8 +31,18 @@ from antiphon.session.inputs import Input
 class Performer:
     """The hands of one session."""
 
-    def __init__(self, members: Members, hearings: Hearings, judges: Judges, answers: Answers, meter: Meter) -> None:
+    def __init__(
+        self,
+        members: Members,
+        hearings: Hearings,
+        judges: Judges,
+        answers: Answers,
+        meter: Meter,
+        *,
+        allowance: Allowance,
+    ) -> None:
         self._members = members
+        self._allowance = allowance
         self._hearings = hearings
         self._answers = answers
         self._do: dict[type, Callable[[Any], None]] = {
@@ -57,6 +69,10 @@ class Performer:
 
     def _send(self, effect: Send) -> None:
         self._members.tell(effect.event, new_id("event"), effect.to)
+        if isinstance(effect.event, ResponseDone):
+            limits = self._allowance.end(effect.event.response.usage)
+            if limits is not None:
+                self._members.tell(limits, new_id("event"))
 
     def _stop(self, effect: Stop) -> None:
         self._members.drop_audio(effect.response_id)

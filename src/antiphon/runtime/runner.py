@@ -26,6 +26,7 @@ from antiphon.runtime.faults import log_fault
 from antiphon.runtime.hearing import Hearings
 from antiphon.runtime.inbox import Framed, Inbox
 from antiphon.runtime.judging import Judges
+from antiphon.runtime.limits import Allowance
 from antiphon.runtime.members import Member, Members
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.owner import TaskOwner
@@ -45,7 +46,16 @@ _LOG = logging.getLogger("antiphon.runtime")
 class Runner:
     """Runs one session for all its links."""
 
-    def __init__(self, core: Core, engines: EngineSet, stream: Stream, meter: Meter, options: RuntimeOptions) -> None:
+    def __init__(
+        self,
+        core: Core,
+        engines: EngineSet,
+        stream: Stream,
+        meter: Meter,
+        options: RuntimeOptions,
+        *,
+        allowance: Allowance,
+    ) -> None:
         self._core = core
         self._stream = stream
         self._meter = meter
@@ -57,8 +67,16 @@ class Runner:
             self._members,
             Hearings(engines.asr, self._inbox.put, self._tasks, options.engine_limit_s),
             Judges(engines.turn, self._inbox.put, self._tasks, meter, core.session_id),
-            Answers(engines.responder, self._inbox.put, self._members.room, self._tasks, options.engine_limit_s),
+            Answers(
+                engines.responder,
+                self._inbox.put,
+                self._members.room,
+                self._tasks,
+                options.engine_limit_s,
+                allowance=allowance,
+            ),
             meter,
+            allowance=allowance,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None

@@ -101,6 +101,10 @@ def options_of(config: Config) -> RuntimeOptions:
     return RuntimeOptions(
         instructions=config.session.instructions,
         lifetime_s=lifetime_s or None,
+        anticipates=config.session.anticipate,
+        templates=config.session.prompts,
         max_sessions=config.limits.max_sessions,
+        requests_per_minute=config.limits.requests_per_minute or None,
+        tokens_per_minute=config.limits.tokens_per_minute or None,
         engine_limit_s=config.limits.engine_seconds,
     )

@@ -5,6 +5,7 @@ import enum
 import logging
 from collections.abc import Mapping
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,6 +16,8 @@ from antiphon.engines.cascade import Cascade
 from antiphon.engines.registry import Weights
 from antiphon.ports import Engine, EngineSet
 from antiphon.server.voices import renamed
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 NONE = "none"
 """Written for an engine that is not wanted: `asr = "none"` serves text only."""
@@ -107,7 +110,8 @@ class EnginePool:
     def _set(self, wanted: Engines) -> EngineSet:
         made: dict[str, Any] = {role: self._engine(wanted, role) for role in OPTION_ROLES}
         voice = renamed(made["tts"], self._config.session.voices) if made["tts"] is not None else None
-        return EngineSet(made["vad"], made["asr"], Cascade(made["llm"], voice), made["turn"])
+        is_local = all(_is_local(getattr(wanted, role)) for role in OPTION_ROLES)
+        return EngineSet(made["vad"], made["asr"], Cascade(made["llm"], voice), made["turn"], anticipates=is_local)
 
     def _engine(self, wanted: Engines, role: EngineRole) -> Engine | None:
         text = getattr(wanted, role)
@@ -118,6 +122,12 @@ class EnginePool:
         if key not in self._engines:
             self._engines[key] = registry.make(role, text, options=options, weights=self._weights)
         return self._engines[key]
+
+
+def _is_local(text: str | None) -> bool:
+    """Whether an engine works on this machine: what it does for nothing costs nobody money."""
+    url = None if text is None else registry.parse(text)[1]
+    return url is None or urlsplit(url).hostname in (None, *LOOPBACK)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> Exception:
