@@ -514,8 +514,9 @@ def test_stopping_frees_threads_and_port() -> None:
         return await broken(running)
 
     run_async(main)
-    before = process.num_threads(), len(process.net_connections())
+    threads, connections = process.num_threads(), len(process.net_connections())
     _, error = run_async(main)
 
     assert str(error) == "The model cannot answer: it is stopping."
-    assert (process.num_threads(), len(process.net_connections())) == before
+    run_async(lambda: until(lambda: process.num_threads() <= threads))  # the last ones are on their way out
+    assert len(process.net_connections()) == connections
