@@ -11,7 +11,7 @@ from antiphon.runtime import answering as module
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.limits import Limits
 from antiphon.runtime.owner import TaskOwner
-from antiphon.session.effects import Respond
+from antiphon.session.effects import Respond, Warm
 from antiphon.session.inputs import Broke, Finished, Input, Produced
 
 RESPOND = Respond("resp_1", Prompt("sess_1", "", ()))
@@ -193,6 +193,25 @@ def test_a_draft_runs_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None
         assert len(stage.tasks) == 0
 
     play(scene)
+
+
+def test_reading_ahead_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """The answer itself will tell of what is wrong."""
+
+    class ForgetfulResponder(HandResponder):
+        async def warm(self, prompt: Prompt) -> None:
+            raise ValueError("secret")
+
+    async def scene() -> None:
+        stage = Stage()
+        stage.answers._responder = ForgetfulResponder()
+        stage.answers.warm(Warm(Prompt("sess_1", "", ())))
+        await others()
+
+        assert stage.news.empty()
+
+    play(scene)
+    assert [record.message.split(" (")[0] for record in caplog.records] == ["fault in model: ValueError"]
 
 
 class StubbornRun(HandRun):

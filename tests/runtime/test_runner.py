@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -28,6 +29,7 @@ from antiphon.protocol import errors
 from antiphon.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from antiphon.protocol.server_events import Error, InputAudioBufferCleared, InputAudioBufferCommitted
 from antiphon.protocol.session import PcmuFormat
+from antiphon.runtime import runner as module
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.runner import Runner
 from antiphon.runtime.scoring import Scoring
@@ -74,10 +76,14 @@ class Stage:
         """All links go; nothing may be left."""
         for link in links:
             link.hang_up()
+        await self.ended()
+        await others()
+
+    async def ended(self) -> None:
+        """The links have gone, and the session is over."""
         await asyncio.gather(*self._served)
         await self.runner.end()
         await self.scoring.stop()
-        await others()
 
     async def seen_after(self, *frames: Text | Binary | Media, count: int) -> list[Input]:
         """What the core is told of a link's frames, and of its joining first."""
@@ -483,3 +489,39 @@ def test_a_client_that_vanishes_in_mid_answer_leaves_nothing() -> None:
         assert run.is_closed
 
     play(scene)
+
+
+def test_a_session_ends_although_an_engine_does_not(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that cannot be stopped is told of in the log, and left."""
+    monkeypatch.setattr(module, "END_LIMIT_S", 0.01)
+
+    class StuckRun(HandRun):
+        def __init__(self) -> None:
+            super().__init__()
+            self.released = asyncio.Event()
+
+        async def aclose(self) -> None:
+            while not self.is_closed:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self.released.wait()
+                    self.is_closed = True
+
+    async def scene() -> None:
+        run = StuckRun()
+
+        def script(news: Input) -> Iterable[Effect]:
+            return [Respond("resp_1", Prompt("sess_1", "", ()))] if isinstance(news, Joined) else []
+
+        stage = Stage(script, HandResponder(run))
+        link = stage.join()
+        await stage.core.saw(1)
+        await settled()
+        link.hang_up()
+        await stage.ended()
+        run.released.set()
+        await others()
+
+    play(scene)
+    assert [record.message for record in caplog.records] == ["session sess_1: 1 tasks do not end"]
