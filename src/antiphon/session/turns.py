@@ -73,11 +73,6 @@ class TurnDetector:
         self._quiet_since = 0
 
     @property
-    def is_open(self) -> bool:
-        """Whether a turn has started and not stopped."""
-        return self.voice in (Voice.SPEAKING, Voice.PAUSING)
-
-    @property
     def is_still(self) -> bool:
         """Whether the caller has been quiet for `STILL_FRAMES` or more."""
         return self.voice is Voice.PAUSING and self._quiet_frames >= STILL_FRAMES
