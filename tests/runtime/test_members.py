@@ -72,6 +72,20 @@ def test_audio_goes_to_links_that_take_it() -> None:
     play(scene)
 
 
+def test_a_link_that_comes_too_late_is_closed() -> None:
+    """A session that has ended, or broken, does not keep it waiting."""
+
+    async def scene() -> None:
+        members = Members(RuntimeOptions())
+        members.close(1001, "over")
+        link = HandLink()
+        await members.admit(link).outbound.write(link)
+
+        assert link.closed == (1001, "over")
+
+    play(scene)
+
+
 def test_unsent_audio_is_dropped_on_every_link() -> None:
     """Barge-in is for all."""
 

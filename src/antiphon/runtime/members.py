@@ -41,13 +41,16 @@ class Members:
         self._by_origin: dict[str, Member] = {}
         self._room = asyncio.Event()
         self._admitted = 0
+        self._end: tuple[int, str] | None = None
 
     def admit(self, link: Link) -> Member:
-        """Take in a link."""
+        """Take in a link; one that comes after the session's end is closed at once."""
         self._admitted += 1
         outbound = Outbound(self._options.outbound_bytes, self._options.stall_limit_s, self._room.set)
         member = Member(f"link_{self._admitted}", link, outbound)
         self._by_origin[member.origin] = member
+        if self._end is not None:
+            outbound.close(*self._end)
         return member
 
     def leave(self, member: Member) -> None:
@@ -74,7 +77,8 @@ class Members:
             member.outbound.drop_audio(response_id)
 
     def close(self, code: int, reason: str) -> None:
-        """End all links once what waits has been sent."""
+        """End all links once what waits has been sent, and those that come later."""
+        self._end = (code, reason)
         for member in self._by_origin.values():
             member.outbound.close(code, reason)
 

@@ -92,14 +92,12 @@ class Runner:
     async def serve(self, link: Link) -> None:
         """Let a link take part in the session until it, or the session, ends."""
         member = self._members.admit(link)
-        reader = None
+        self._inbox.post(Joined(member.origin, link.scope.takes_audio))
+        reader = self._tasks.start(self._read(member), f"reading {member.origin}")
         try:
-            await self._inbox.put(Joined(member.origin, link.scope.takes_audio))
-            reader = self._tasks.start(self._read(member), f"reading {member.origin}")
             await member.outbound.write(link)
         finally:
-            if reader is not None:
-                reader.cancel()
+            reader.cancel()
             self._members.leave(member)
             if self.links:
                 self._inbox.post(Left(member.origin))
