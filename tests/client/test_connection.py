@@ -1,7 +1,10 @@
 """A connection to servers that behave, and to servers that do not."""
 
 import asyncio
+import errno
 import json
+import os
+import socket
 import ssl
 from collections.abc import Coroutine
 from http import HTTPStatus
@@ -12,6 +15,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from antiphon.client import BadAddress, ConnectionLost, Unreachable, UpgradeRefused, connect
+from antiphon.client.connection import _why as why_of
 from antiphon.protocol import server_events as ev
 from antiphon.protocol.client_events import InputAudioBufferAppend, ResponseCancel, ResponseCreate
 from antiphon.protocol.codec import Unknown
@@ -187,6 +191,25 @@ def test_a_host_that_does_not_exist() -> None:
     """An unknown name is unreachable as well."""
     with pytest.raises(Unreachable, match=r"Nobody answers at ws://nowhere\.invalid/v1/realtime: "):
         run(opened("ws://nowhere.invalid/v1"))
+
+
+@pytest.mark.parametrize(
+    ("raised", "why"),
+    [
+        (OSError(errno.ENETUNREACH, "Connect call failed ('10.0.0.1', 80)"), os.strerror(errno.ENETUNREACH)),
+        (
+            OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 9), [Errno 111] Connect call failed"),
+            "the connection was refused",
+        ),
+        (OSError("Multiple exceptions: [Errno 101] a, [Errno 113] b"), "none of its addresses can be reached"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (EOFError(), "the connection was cut at once"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_the_systems_reasons_in_words(raised: Exception, why: str) -> None:
+    """A host with several addresses fails in as many ways; one line tells it."""
+    assert why_of(raised) == why
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b""])

@@ -72,6 +72,7 @@ def test_bars_need_an_encoding_that_has_them() -> None:
         ),
         ({"status": "failed", "error": "No voice.", "audio_ms": 0}, " failed: No voice."),
         ({"status": "unanswered", "audio_ms": 0}, " unanswered"),
+        ({"status": "in_progress"}, " 1.3 s of sound, not done"),
     ],
 )
 def test_how_an_answer_ended(changes: dict[str, Any], ending: str) -> None:

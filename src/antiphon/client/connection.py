@@ -9,7 +9,9 @@ It adds nothing and hides nothing: an event that we do not know comes as `Unknow
 Only the end is interpreted: the iteration stops when both sides were done, and raises `ConnectionLost` otherwise.
 """
 
+import errno
 import logging
+import os
 import ssl as tls
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -42,7 +44,7 @@ VANISHED: Final = 1006
 
 HINTS: Final[dict[int, str]] = {
     401: "give the server's key with --api-key or in OPENAI_API_KEY",
-    403: "the key may not use this server, or the server refuses this origin",
+    403: "is the address right (it usually ends in /v1/realtime), and may the key use it?",
     404: "is this the address of a Realtime server? It usually ends in /v1/realtime",
     429: "the server is full; try again later",
 }
@@ -184,12 +186,17 @@ def _said(refused: InvalidStatus) -> str:
 
 
 def _why(error: Exception) -> str:
-    """What the system says, without its address lists."""
-    if isinstance(error, ConnectionRefusedError):
+    """What the system says, without its numbers and address lists."""
+    text, number = str(error), getattr(error, "errno", None)
+    if isinstance(error, ConnectionRefusedError) or (number is None and f"[Errno {errno.ECONNREFUSED}]" in text):
         return "the connection was refused"
     if isinstance(error, ConnectionResetError | EOFError):
         return "the connection was cut at once"
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+    if number is not None and number > 0:
+        return os.strerror(number)
+    if text.startswith("Multiple exceptions"):
+        return "none of its addresses can be reached"
+    return (getattr(error, "strerror", None) or text or type(error).__name__).rstrip(".")
 
 
 def _code(closed: ConnectionClosed) -> int:

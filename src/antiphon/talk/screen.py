@@ -172,5 +172,6 @@ def _ending(report: Report) -> Text:
     if report.heard_ms is not None:
         parts.append(f"interrupted after {report.heard_ms / 1000:.1f} s")
     if report.status != "completed":
-        parts.append(": ".join(part for part in (report.status, report.error or report.reason) if part))
+        status = "not done" if report.status == "in_progress" else report.status
+        parts.append(": ".join(part for part in (status, report.error or report.reason) if part))
     return Text(f" {', '.join(parts)}", "red" if report.status == "failed" else "dim")
