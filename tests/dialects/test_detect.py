@@ -4,6 +4,7 @@ import pytest
 
 from antiphon.dialects.detect import detect, is_spoken, machine
 from antiphon.dialects.dialect import Name
+from antiphon.protocol.beyond import SessionWishes
 from antiphon.protocol.server_events import SessionCreated
 from antiphon.protocol.session import RealtimeSession
 
@@ -61,3 +62,12 @@ def test_each_variant_has_its_machine(name: Name, is_flat: bool) -> None:
 def test_the_conversation_is_announced_if_wanted(name: Name, frames: int) -> None:
     """GA clients never see it."""
     assert len(machine(name, announces_conversation=True).send(CREATED, "event_1")) == frames
+
+
+def test_a_session_may_open_with_a_temperature() -> None:
+    """A key may have been made with one."""
+    [warm] = machine("beta", session=SessionWishes(temperature=1.1)).send(CREATED, "event_1")
+    [plain] = machine("beta", session=SessionWishes()).send(CREATED, "event_1")
+
+    assert b'"temperature":1.1' in warm
+    assert b'"temperature":0.8' in plain

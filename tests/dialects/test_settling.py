@@ -12,6 +12,7 @@ from antiphon.protocol.client_events import ResponseCreate, SessionUpdate
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.server_events import ResponseOutputTextDelta
 from antiphon.protocol.session import RealtimeSessionUpdate
+from antiphon.protocol.wire import UNSET
 
 DELTA = ResponseOutputTextDelta(response_id="resp_1", item_id="item_1", output_index=0, content_index=0, delta="x")
 
@@ -21,8 +22,8 @@ PREVIEW_CREATE = {"type": "response.create", "response": {"commit": True}}
 BETA_CREATE = {"type": "response.create", "response": {"temperature": 1.0}}
 
 
-def link(*, may_be_ga: bool = True, is_preview: bool = False) -> Settling:
-    return Settling(may_be_ga=may_be_ga, is_preview=is_preview, memory=Memory())
+def link(*, is_azure: bool = True, is_preview: bool = False) -> Settling:
+    return Settling(is_azure=is_azure, is_preview=is_preview, memory=Memory())
 
 
 def said(machine: Settling, *events: dict[str, Any]) -> list[Any]:
@@ -57,7 +58,7 @@ def test_the_first_session_decides(session: object) -> None:
 
 def test_only_an_azure_url_may_turn_out_to_be_of_ga() -> None:
     """The beta header says what it means."""
-    [error] = said(link(may_be_ga=False), GA_UPDATE)
+    [error] = said(link(is_azure=False), GA_UPDATE)
 
     assert isinstance(error, ErrorDetail)
     assert error.param == "session.type"
@@ -65,7 +66,7 @@ def test_only_an_azure_url_may_turn_out_to_be_of_ga() -> None:
 
 def test_the_first_response_may_show_preview() -> None:
     """By a key that beta has not."""
-    machine = link(may_be_ga=False)
+    machine = link(is_azure=False)
     [update, create] = said(machine, BETA_UPDATE, PREVIEW_CREATE)
 
     assert isinstance(update, SessionUpdate)
@@ -77,7 +78,7 @@ def test_the_first_response_may_show_preview() -> None:
 def test_what_was_asked_before_is_not_forgotten() -> None:
     """The machine changes, the memory of the link does not."""
     memory = Memory()
-    machine = Settling(may_be_ga=False, memory=memory)
+    machine = Settling(is_azure=False, memory=memory)
     said(machine, {"type": "session.update", "session": {"temperature": 1.1}})
     memory.updated()
     said(machine, PREVIEW_CREATE)
@@ -87,7 +88,7 @@ def test_what_was_asked_before_is_not_forgotten() -> None:
 
 def test_the_first_response_decides() -> None:
     """Afterwards preview's keys are a mistake."""
-    [_, error] = said(link(may_be_ga=False), BETA_CREATE, PREVIEW_CREATE)
+    [_, error] = said(link(is_azure=False), BETA_CREATE, PREVIEW_CREATE)
 
     assert error.message == "Unknown parameter: 'response.commit'."
 
@@ -119,3 +120,13 @@ def test_what_is_no_event_shows_nothing() -> None:
     assert isinstance(error, ErrorDetail)
     assert error.code == "invalid_json"
     assert not isinstance(append, ErrorDetail)
+
+
+@pytest.mark.parametrize("is_preview", [False, True])
+def test_on_azure_the_url_names_a_deployment(is_preview: bool) -> None:
+    """Clients say in the session which model it is; nothing is compared."""
+    event = {"type": "session.update", "session": {"model": "gpt-4o-realtime-preview"}}
+    [azure] = said(link(is_preview=is_preview), event)
+    [plain] = said(link(is_azure=False, is_preview=is_preview), event)
+
+    assert (azure.session.model, plain.session.model) == (UNSET, "gpt-4o-realtime-preview")

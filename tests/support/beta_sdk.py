@@ -1,6 +1,7 @@
-"""The SDK of beta as a witness: run with `openai` 1.97 on the path, it reads frames and tells what is wrong with each.
+"""The SDK's models of beta as a witness: they read frames, and tell what is wrong with each.
 
-One frame a line in, one JSON list of problems a line out.
+Today's `openai` still has them. Run with an older one on the path, this answers line by line: a frame in, a JSON list
+of problems out.
 """
 
 import json
@@ -8,18 +9,17 @@ import sys
 import typing
 from typing import Any
 
+from openai.types.beta.realtime import RealtimeServerEvent
 from pydantic import BaseModel, ValidationError
 
 
 def models() -> dict[str, type[BaseModel]]:
     """The SDK's models of server events by their type."""
-    from openai.types.beta.realtime import RealtimeServerEvent  # type: ignore[import-not-found]  # noqa: PLC0415 -- the old SDK has it, the one that we install does not
-
     union: Any = typing.get_args(RealtimeServerEvent)[0]
     return {typing.get_args(model.model_fields["type"].annotation)[0]: model for model in typing.get_args(union)}
 
 
-def problems(frame: str, known: dict[str, type[BaseModel]]) -> list[str]:
+def problems(frame: str | bytes, known: dict[str, type[BaseModel]]) -> list[str]:
     """Where a frame is not of the type that the SDK gives it; strictly, nothing is made to fit."""
     kind = json.loads(frame)["type"]
     if kind not in known:

@@ -7,6 +7,8 @@ temperature, which GA does not know.
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from msgspec import structs
+
 from antiphon.dialects import beta_items, beta_response, beta_session, beta_telling
 from antiphon.dialects import beta_shapes as beta
 from antiphon.dialects.beta_items import Roles
@@ -22,7 +24,7 @@ from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.items import Item
 from antiphon.protocol.server_events import ServerEvent
-from antiphon.protocol.wire import UnsetType
+from antiphon.protocol.wire import UNSET, UnsetType
 
 TYPES: Final = (
     "session.update",
@@ -52,9 +54,19 @@ class Beta:
     unsaid: ClassVar[frozenset[type]] = beta_telling.UNSAID
     tellings: ClassVar[Mapping[type, Telling]] = beta_telling.TELLINGS
 
-    def __init__(self, accepted: Sequence[str] = codec.WEBSOCKET_TYPES, *, memory: Memory | None = None) -> None:
-        """`memory` is what another machine of the same link has left."""
+    def __init__(
+        self,
+        accepted: Sequence[str] = codec.WEBSOCKET_TYPES,
+        *,
+        memory: Memory | None = None,
+        names_deployment: bool = False,
+    ) -> None:
+        """`memory` is what another machine of the same link has left.
+
+        `names_deployment`: the URL is one of Azure's; a model in the session is then no more than the model's own name.
+        """
         self.memory = memory or Memory()
+        self._names_deployment = names_deployment
         self._accepted = tuple(kind for kind in self.types if kind in accepted or kind in NOT_OF_GA)
 
     def receive(self, frame: bytes | str) -> list[ClientEvent | ErrorDetail]:
@@ -98,6 +110,8 @@ class Beta:
 
     def update(self, event_id: str | UnsetType, session: beta.Session) -> ClientEvent | Worded:
         """An update of the session, remembered until it is answered."""
+        if self._names_deployment:
+            session = structs.replace(session, model=UNSET)
         update = beta_session.session_to_ga(session)
         if isinstance(update, Worded):
             return update

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from antiphon.dialects.dialect import Dialect, Name
 from antiphon.dialects.ga import GA
-from antiphon.dialects.memory import Memory
+from antiphon.dialects.memory import DEFAULT_TEMPERATURE, Memory
 from antiphon.dialects.settling import Settling
 from antiphon.protocol import codec
+from antiphon.protocol.beyond import SessionWishes
+from antiphon.protocol.session import SessionUpdateBody
 
 BETA_HEADER = "openai-beta"
 BETA_TOKEN = "realtime=v1"  # noqa: S105 -- a version, no secret
@@ -35,13 +37,19 @@ def is_spoken(name: Name, *, refuses_beta: bool = False) -> bool:
 
 
 def machine(
-    name: Name, accepted: Sequence[str] = codec.WEBSOCKET_TYPES, *, announces_conversation: bool = False
+    name: Name,
+    accepted: Sequence[str] = codec.WEBSOCKET_TYPES,
+    *,
+    session: SessionUpdateBody | None = None,
+    announces_conversation: bool = False,
 ) -> Dialect:
     """A fresh machine for one link. `accepted` names the event types that its transport takes.
 
+    `session` is what the session begins with; an older client is shown the temperature that is in it.
     `announces_conversation` tells older clients of their conversation as they connect, as the first weeks of beta did.
     """
     if name == "ga":
         return GA(accepted)
-    memory = Memory(announces_conversation=announces_conversation)
-    return Settling(accepted, memory=memory, may_be_ga=name != "beta", is_preview=name == "preview")
+    temperature = (session.temperature or None) if isinstance(session, SessionWishes) else None
+    memory = Memory(temperature=temperature or DEFAULT_TEMPERATURE, announces_conversation=announces_conversation)
+    return Settling(accepted, memory=memory, is_azure=name != "beta", is_preview=name == "preview")

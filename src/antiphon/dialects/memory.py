@@ -34,10 +34,19 @@ class Asked:
 class Memory:
     """The memory of one link."""
 
-    def __init__(self, new_id: Ids = ids.new_id, *, announces_conversation: bool = False) -> None:
-        """`new_id` names what GA has not named; `announces_conversation` has the client told of the conversation."""
+    def __init__(
+        self,
+        new_id: Ids = ids.new_id,
+        *,
+        temperature: float = DEFAULT_TEMPERATURE,
+        announces_conversation: bool = False,
+    ) -> None:
+        """`new_id` names what GA has not named; `temperature` is the session's at its start.
+
+        `announces_conversation` has the client told of the conversation.
+        """
         self.new_id = new_id
-        self.temperature = DEFAULT_TEMPERATURE
+        self.temperature = temperature
         self.limits: tuple[RateLimit, ...] | None = None
         """The last ones, once they are known."""
         self.conversation_id: str | None = None

@@ -28,20 +28,23 @@ class Settling:
         self,
         accepted: Sequence[str] = codec.WEBSOCKET_TYPES,
         *,
-        may_be_ga: bool,
+        is_azure: bool,
         memory: Memory,
         is_preview: bool = False,
     ) -> None:
-        """`is_preview`: the URL says so already."""
+        """`is_azure`: by the URL; `is_preview`: the URL says so already."""
         self._accepted = accepted
         self._memory = memory
-        self._machine: Dialect = (Preview if is_preview else Beta)(accepted, memory=memory)
-        self._may_be_ga = may_be_ga
+        self._machine: Dialect = (Preview if is_preview else Beta)(accepted, memory=memory, names_deployment=is_azure)
+        self._may_be_ga = self._is_azure = is_azure
         self._may_be_preview = not is_preview
 
     def receive(self, frame: bytes | str) -> list[ClientEvent | ErrorDetail]:
         """As the machine of the dialect does that this frame is in."""
-        if (self._may_be_ga or self._may_be_preview) and append_of(frame) is None:
+        if self._may_be_ga or self._may_be_preview:
+            append = append_of(frame)
+            if append is not None:
+                return [append]
             tree = codec.tree_of(frame)
             if not isinstance(tree, ErrorDetail):
                 self._settle(tree)
@@ -60,7 +63,8 @@ class Settling:
         elif kind == "response.create" and self._may_be_preview:
             self._may_be_preview = False
             if _holds(tree.get("response"), OWN_KEYS):
-                self._become(Preview(self._accepted, memory=self._memory))
+                preview = Preview(self._accepted, memory=self._memory, names_deployment=self._is_azure)
+                self._become(preview)
 
     def _become(self, machine: Dialect) -> None:
         self._machine = machine
