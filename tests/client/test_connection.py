@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import pytest
+from scripted_server import created, error, port_of, say, scripted
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
@@ -19,7 +20,6 @@ from antiphon.client.connection import _why as why_of
 from antiphon.protocol import server_events as ev
 from antiphon.protocol.client_events import InputAudioBufferAppend, ResponseCancel, ResponseCreate
 from antiphon.protocol.codec import Unknown
-from scripted_server import created, error, port_of, say, scripted
 
 T = TypeVar("T")
 KEY = "sk-test-123"

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from antiphon.client.conversation import MAX_ERRORS, Conversation
-from antiphon.protocol.codec import decode_server
-from traces import (
+from server_traces import (
     MS,
     Trace,
     answer_begun,
@@ -27,6 +24,9 @@ from traces import (
     whole_session,
     written_answer,
 )
+
+from antiphon.client.conversation import MAX_ERRORS, Conversation
+from antiphon.protocol.codec import decode_server
 
 
 def folded(*events: dict[str, Any], into: Conversation | None = None) -> Conversation:

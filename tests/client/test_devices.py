@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from sound_library import SoundLibrary
 
 from antiphon.audio.pcm import BYTES_PER_MS
 from antiphon.client import NoDevice
 from antiphon.client.audio import Position
 from antiphon.client.devices import INSTEAD, MAX_WAITING_CHUNKS, Loudspeaker, microphone
-from sound_library import SoundLibrary
 
 BLOCK = 20 * BYTES_PER_MS
 

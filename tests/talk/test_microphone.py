@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from scripted_server import Scene, scripted
+from server_traces import answer_begun, answer_ended, spoken_turn, transcribed
+from sound_library import SoundLibrary
 from websockets.asyncio.server import ServerConnection
 
 from antiphon.audio.pcm import BYTES_PER_MS
 from antiphon.talk import TalkOptions, talk
-from scripted_server import Scene, scripted
-from sound_library import SoundLibrary
-from traces import answer_begun, answer_ended, spoken_turn, transcribed
 
 BLOCK = 20 * BYTES_PER_MS
 VOICE = b"\1\2" * (BLOCK // 2)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
+from scripted_server import Scene, created, error, say, scripted
+from server_traces import Trace, answer_begun, answer_ended, barge_in, spoken_turn, transcribed
 from websockets.asyncio.server import ServerConnection
 
 from antiphon.audio import wav
 from antiphon.audio.pcm import from_float, ms_of, samples_in, silence
 from antiphon.talk import TalkOptions, run, talk
-from scripted_server import Scene, created, error, say, scripted
-from traces import Trace, answer_begun, answer_ended, barge_in, spoken_turn, transcribed
 
 DONE = {"status": "failed", "details": {"type": "failed", "error": {"type": "server_error", "message": "No voice."}}}
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from server_traces import Trace, answer_begun, answer_ended, barge_in, spoken_turn, transcribed, written_answer
 
 from antiphon.protocol.codec import decode_server
 from antiphon.talk.turns import Stage, Turns
-from traces import Trace, answer_begun, answer_ended, barge_in, spoken_turn, transcribed, written_answer
 
 
 def folded(*events: object, is_transcribed: bool = True) -> Turns:
