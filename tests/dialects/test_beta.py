@@ -317,10 +317,8 @@ def test_speech_alone_is_refused_in_the_providers_words() -> None:
 
 def test_an_error_of_the_core_names_betas_fields() -> None:
     """The core speaks GA."""
-    line = on_line()
-    answer = update(
-        line, input_audio_transcription={"model": "gpt-realtime-whisper"}, turn_detection={"type": "server_vad"}
-    )
+    heard = {"input_audio_transcription": {"model": "gpt-live-transcribe"}, "turn_detection": {"type": "server_vad"}}
+    answer = on_line(kind="transcription").say("transcription_session.update", session=heard)
 
     assert error_of(answer)[1] == "session.turn_detection"
 

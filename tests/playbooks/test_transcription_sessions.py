@@ -202,6 +202,15 @@ def test_a_model_that_takes_no_turn_detection() -> None:
     assert error.message == "Turn detection is not supported for this transcription model."
 
 
+def test_a_realtime_session_keeps_its_turns_with_any_transcription_model() -> None:
+    """Pipecat asks for both by habit; the refusal is a matter of transcription sessions."""
+    live = hearing(transcription=Transcription(model="gpt-realtime-whisper"), turn_detection=ServerVad())
+    (updated,) = events(play(new_session(), SessionUpdate(session=live)), SessionUpdated)
+
+    assert isinstance(updated.session.audio.input.turn_detection, ServerVad)
+    assert updated.session.audio.input.transcription.model == "gpt-realtime-whisper"
+
+
 def test_the_kind_of_a_session_is_fixed() -> None:
     """Protocol 5.6, both ways round."""
     error = refused(play(new_transcription(), SessionUpdate(session=hearing(turn_detection=None))))

@@ -52,6 +52,7 @@ NOISE_STRENGTH = 1.0
 """What `noise_reduction.strength` is when it is first switched on."""
 
 MODELS_WITHOUT_TURN_DETECTION = ("gpt-realtime-whisper", "gpt-live-transcribe")
+"""In transcription sessions; in a realtime session the turns are the model's that answers."""
 
 FINISHED_SILENCE_MS = {"low": 600, "medium": 400, "auto": 400, "high": 250}
 """`semantic_vad`: the silence that ends a turn whose words sound finished, by eagerness."""
@@ -269,7 +270,7 @@ def _with_input(config: InputConfig, update: AudioInput, *, transcribes: bool) -
     if "turn_detection" in keys:
         keys["turns"] = _rules(config.turns, keys.pop("turn_detection"))
     after = replace(config, **keys)
-    return _input_error(after) or after
+    return _input_error(after, transcribes=transcribes) or after
 
 
 def _merged(before: Any, update: Struct | None) -> Any:
@@ -288,7 +289,7 @@ def _rules(before: TurnRules | None, update: TurnDetection | None) -> TurnRules 
     return replace(base, **given(update))
 
 
-def _input_error(config: InputConfig) -> ErrorDetail | None:
+def _input_error(config: InputConfig, *, transcribes: bool) -> ErrorDetail | None:
     transcription = config.transcription
     if transcription is None:
         return None
@@ -296,7 +297,7 @@ def _input_error(config: InputConfig) -> ErrorDetail | None:
         return errors.not_allowed(
             "session.audio.input.transcription.languages", "Set either 'language' or 'languages', not both."
         )
-    if transcription.model in MODELS_WITHOUT_TURN_DETECTION and config.turns is not None:
+    if transcribes and transcription.model in MODELS_WITHOUT_TURN_DETECTION and config.turns is not None:
         return errors.not_allowed(
             "session.audio.input.turn_detection", "Turn detection is not supported for this transcription model."
         )
