@@ -111,7 +111,7 @@ class WatchedResponse:
         expected = {
             FunctionCall: (["arguments.done"],),
             Message: (["part.added", "words.done", "part.done"], audio),
-        }[type(event.item)]  # type: ignore[index]  # other items are none of a response
+        }[type(event.item)]
         assert item.closed in expected, (item, event)
         assert item_text(event.item) == item.text
         assert status_of(event.item) in ("completed", "incomplete")

@@ -186,7 +186,7 @@ class Caller:
         yield from announced(self._conversation, entry)
         yield Report(TurnEnded(self._settings.session_id, item_id, ms_of(pcm)))
         if words is None:
-            yield from self._words.commit(entry, config.input.transcription, now)
+            yield from self._words.commit(entry, config.input.transcription, now, logprobs=bool(config.include))
 
     def clear(self) -> Iterator[Effect]:
         """Forget what was heard and not committed, and the turn in it."""

@@ -86,13 +86,15 @@ class Transcriptions:
             track.samples += samples_of(pcm)
             yield Hear(item_id, pcm, track.options)
 
-    def commit(self, entry: Entry, config: Transcription | None, now: float) -> Iterator[Effect]:
+    def commit(
+        self, entry: Entry, config: Transcription | None, now: float, *, logprobs: bool = False
+    ) -> Iterator[Effect]:
         """The item is in the conversation: ask for its final words if anybody wants them."""
         track = self._tracks.get(entry.id)
         if track is None and config is None:
             return
         if track is None:
-            yield from self.demand(entry, now, config)
+            yield from self.demand(entry, now, config, logprobs=logprobs)
             track = self._tracks.get(entry.id)
         elif track.cut is None:
             yield from self._settle(entry.id, track)
@@ -128,11 +130,13 @@ class Transcriptions:
             return None
         return track.text.text, track.cut
 
-    def demand(self, entry: Entry, now: float, config: Transcription | None = None) -> Iterator[Effect]:
+    def demand(
+        self, entry: Entry, now: float, config: Transcription | None = None, *, logprobs: bool = False
+    ) -> Iterator[Effect]:
         """An answer needs the item's words: hear it from its kept audio, unless it is being heard."""
         if entry.id in self._tracks or not entry.needs_words:
             return
-        self.open(entry.id, config)
+        self.open(entry.id, config, logprobs=logprobs)
         yield from self.hear(entry.id, entry.pcm)
         track = self._tracks.get(entry.id)
         if track is not None:
