@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 -- a script
 """Warns of what has grown over its budget: `python .ci/budgets.py FOLDER`. Never fails; a reader decides."""
 
 import ast

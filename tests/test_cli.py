@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -19,21 +20,25 @@ from websockets.exceptions import ConnectionClosed
 from antiphon.catalogue import CATALOGUE
 from antiphon.cli import app
 from antiphon.cli.common import own_name
+from antiphon.config.schema import env_table
 
 ANTIPHON = str(Path(sys.executable).with_name("antiphon"))
-TONE = ("--vad", "tone", "--asr", "tone", "--llm", "tone", "--tts", "tone")
+TONE = ("--vad", "tone", "--turn", "tone", "--asr", "tone", "--llm", "tone", "--tts", "tone")
 PATIENCE_S = 30
 
 
 @pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder, a cache and an environment of its own for each test."""
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder, a cache and an environment of its own for each test; the log as it was."""
+    handlers = logging.getLogger().handlers[:]
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("ANTIPHON_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("ANTIPHON_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
+    yield
+    logging.getLogger().handlers[:] = handlers
 
 
 def run(*words: str, code: int = 0, **environ: str) -> str:
@@ -82,7 +87,7 @@ def test_serve_says_where_it_listens_and_what_to_type() -> None:
         code, out, err = ended(process, signal.SIGTERM)
 
     assert url.startswith("http://127.0.0.1:")
-    assert "Engines: vad tone, asr tone, llm tone, tts tone" in out
+    assert "Engines: vad tone, turn tone, asr tone, llm tone, tts tone" in out
     assert f"talk --url {url}/v1" in out
     assert "tiny" not in out
     assert code == 0
@@ -168,11 +173,12 @@ def test_a_mistake_is_three_lines_and_code_1(words: tuple[str, ...], said: str) 
 
 
 def test_every_flag_tells_its_variable() -> None:
-    """`--help` shows the environment variable of each setting."""
-    told = run("serve", "--help")
+    """`--help` shows every setting that has one, and the two beside the rule."""
+    told = " ".join(run("serve", "--help").split())
 
-    for name in ("HOST", "PORT", "CONFIG", "ASR", "LLM", "TTS", "VAD", "API_KEY", "API_KEY_FILE", "STRICT_MODELS"):
-        assert f"(env: ANTIPHON_{name})" in " ".join(told.split())
+    for name in (*env_table(), "ANTIPHON_CONFIG", "ANTIPHON_API_KEY"):
+        assert f"(env: {name})" in told
+        assert f"--{name.removeprefix('ANTIPHON_').lower().replace('_', '-')} " in told
 
 
 def test_the_own_name_is_what_can_be_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -268,10 +274,10 @@ def test_doctor_names_cause_and_remedy(tmp_path: Path) -> None:
     assert "hint: antiphon pull smollm2-135m" in bad
 
     (tmp_path / "antiphon.toml").write_text(
-        '[server]\nport = 0\n[engines]\nvad = "tone"\nasr = "tone"\nllm = "tone"\ntts = "tone"\n'
+        '[server]\nport = 0\n[engines]\nvad = "tone"\nturn = "tone"\nasr = "tone"\nllm = "tone"\ntts = "tone"\n'
     )
     good = run("doctor")
-    assert "ok    engines        vad tone, asr tone, llm tone, tts tone" in good
+    assert "ok    engines        vad tone, turn tone, asr tone, llm tone, tts tone" in good
     assert "ok    configuration  antiphon.toml" in good
     assert "1 API keys" in run("doctor", ANTIPHON_API_KEY="sk")
 

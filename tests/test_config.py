@@ -67,6 +67,22 @@ def test_a_replaced_engine_takes_its_options_along(file: Path) -> None:
     assert engines.options == {"asr": {"threads": 1}}
 
 
+def test_the_providers_variables_are_for_its_engines(file: Path) -> None:
+    """Key and URL of the SDK's variables go to `openai` engines, and are weaker than what is said of an engine."""
+    file.write_text('[engines]\nllm = "openai#m"\ntts = "tone"\n[models.x]\nllm = "openai:http://h/v1#m"\n')
+    environ = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://localhost:1/v1"}
+
+    loaded = load(file, environ)
+    assert loaded.config.engines.options == {"llm": {"api_key": "sk-1", "base_url": "http://localhost:1/v1"}}
+    assert loaded.config.models["x"].options == {"llm": {"api_key": "sk-1"}}
+    assert loaded.origin_of(("engines", "options", "llm", "api_key")) == "OPENAI_API_KEY"
+    assert loaded.config.server.api_keys == {}
+
+    own = load(file, {**environ, "ANTIPHON_LLM_API_KEY": "sk-2"}).config.engines.options["llm"]
+    assert own["api_key"] == "sk-2"
+    assert load(None, environ).config.engines.options == {}
+
+
 def test_environment_values_are_read_by_type() -> None:
     """Numbers, switches, keys and engine options come as text and become what the setting is."""
     config = load(

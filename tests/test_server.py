@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -87,6 +88,18 @@ def test_engines_are_made_once_and_shared_by_name() -> None:
     assert slow.responder is not plain.responder
     assert (mute.asr, mute.turn, mute.responder.voices) == (None, None, ())
     assert dict(pool.names) == dict.fromkeys(("vad", "turn", "asr", "llm", "tts"), "tone")
+
+
+def test_drafts_are_for_engines_of_this_machine() -> None:
+    """A draft that is dropped has cost what it used: nothing here, money elsewhere."""
+    remote = ("openai#m", "openai:https://example.org/v1#m")
+    local = ("tone", "openai:http://localhost:1/v1#m", "openai:http://127.0.0.1:1/v1#m")
+    config = Config(engines=TONE, models={llm: ModelAlias(llm=llm) for llm in (*remote, *local)})
+    anywhere = ModelAlias(llm="openai#m", options={"llm": {"base_url": "http://localhost:1/v1"}})
+    pool = pool_of(replace(config, models={**config.models, "by option": anywhere}))
+
+    assert [pool.set_for(name).anticipates for name in remote] == [False, False]
+    assert [pool.set_for(name).anticipates for name in (*local, "by option")] == [True] * 4
 
 
 def test_a_wrong_engine_is_told_before_anything_listens() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
+from antiphon.audio import g711
 from antiphon.audio.pcm import RATE_HZ, from_float, silence
 from antiphon.config import Config, Engines
 from antiphon.testing import serving
@@ -67,10 +68,15 @@ async def write(connection: AsyncRealtimeConnection, text: str) -> None:
     )
 
 
-async def play(connection: AsyncRealtimeConnection, pcm: bytes) -> None:
+async def play(connection: AsyncRealtimeConnection, audio: bytes, chunk_bytes: int = CHUNK_BYTES) -> None:
     """Append audio in pieces of 100 ms, faster than real time: turns are counted in samples."""
-    for start in range(0, len(pcm), CHUNK_BYTES):
-        await connection.input_audio_buffer.append(audio=base64.b64encode(pcm[start : start + CHUNK_BYTES]).decode())
+    for start in range(0, len(audio), chunk_bytes):
+        await connection.input_audio_buffer.append(audio=base64.b64encode(audio[start : start + chunk_bytes]).decode())
+
+
+def ulaw_of(pcm: bytes) -> bytes:
+    """The same sound as G.711 mu-law at 8 kHz."""
+    return g711.encode("pcmu", np.frombuffer(pcm, dtype="<i2")[::3].tobytes())
 
 
 def sine(ms: int, hz: int = 440) -> bytes:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from openai import AsyncOpenAI, AuthenticationError
-from sdk import audio_of, only, play, session, sine, spoken_turn, types, until, write
+from sdk import audio_of, only, play, session, sine, spoken_turn, types, ulaw_of, until, write
 
 from antiphon.audio.pcm import ms_of
 from antiphon.config import Config, Server
@@ -249,6 +249,72 @@ def test_an_engine_that_fails_ends_the_response_only() -> None:
 
             assert failed[-1].response.status == "failed"
             assert better[-1].response.output[0].content[0].text == "better"
+
+    asyncio.run(main())
+
+
+def test_telephone_audio_both_ways() -> None:
+    """G.711 mu-law at 8 kHz in and out, as telephone gateways speak it."""
+
+    async def main() -> None:
+        pcmu = {"format": {"type": "audio/pcmu"}}
+        heard = {**pcmu, "transcription": {"model": "gpt-4o-mini-transcribe"}}
+        async with session({"audio": {"input": heard, "output": pcmu}}) as connection:
+            await play(connection, ulaw_of(spoken_turn(1200)), chunk_bytes=800)
+            events = await until(connection)
+
+            said = events[-1].response.output[0].content[0].transcript
+            assert said.startswith("You said: tone 440 hz")
+            assert len(audio_of(events)) / 8 == pytest.approx(40 * len(said), rel=0.1)  # ms, at 40 ms a character
+
+    asyncio.run(main())
+
+
+def test_truncate_and_delete() -> None:
+    """What was not heard of an answer is cut off; what is deleted is gone."""
+
+    async def main() -> None:
+        async with session() as connection:
+            await write(connection, "say one two three four five six")
+            await connection.response.create()
+            item = (await until(connection))[-1].response.output[0]
+            await connection.conversation.item.truncate(item_id=item.id, content_index=0, audio_end_ms=300)
+            truncated = (await until(connection, "conversation.item.truncated"))[-1]
+            await connection.conversation.item.retrieve(item_id=item.id)
+            kept = (await until(connection, "conversation.item.retrieved"))[-1].item
+            await connection.conversation.item.delete(item_id=item.id)
+            deleted = (await until(connection, "conversation.item.deleted"))[-1]
+
+            assert (truncated.item_id, truncated.audio_end_ms) == (item.id, 300)
+            assert kept.id == item.id
+            assert deleted.item_id == item.id
+
+    asyncio.run(main())
+
+
+def test_out_of_band_response() -> None:
+    """A response beside the conversation uses its own input and leaves no item behind."""
+
+    async def main() -> None:
+        async with session(TEXT) as connection:
+            await connection.response.create(
+                response={
+                    "conversation": "none",
+                    "metadata": {"topic": "side"},
+                    "input": [
+                        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "say aside"}]}
+                    ],
+                }
+            )
+            aside = await until(connection)
+            await write(connection, "what did I say first?")
+            await connection.response.create()
+            answered = await until(connection)
+
+            assert aside[-1].response.metadata == {"topic": "side"}
+            assert aside[-1].response.output[0].content[0].text == "aside"
+            assert only(aside, "conversation.item.added") == []
+            assert "aside" not in answered[-1].response.output[0].content[0].text
 
     asyncio.run(main())
 

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from antiphon.catalogue import Store
 from antiphon.config import Loaded, find_file, load
-from antiphon.config.schema import settings
 from antiphon.engines.registry import SetupError
 from antiphon.server.house import store_of
 
@@ -45,12 +44,6 @@ def told() -> Iterator[None]:
         fail(f"error: {error}")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-
-
-def meaning(path: str) -> str:
-    """The help of a flag that sets a setting: its sentence, and its environment variable."""
-    setting = next(s for s in settings() if s.path == tuple(path.split(".")))
-    return f"{setting.description} (env: {setting.env})" if setting.env else setting.description
 
 
 def read(config_file: str | None, flags: Mapping[str, object] | None = None) -> Loaded:

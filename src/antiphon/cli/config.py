@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from antiphon.cli.common import out, read, told
-from antiphon.cli.serve import Config
+from antiphon.cli.flags import Config
 from antiphon.config import Loaded, check_bind, read_keys
 from antiphon.config.load import is_secret
 from antiphon.config.schema import Path, dotted

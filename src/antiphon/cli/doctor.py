@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from antiphon.cli.common import FAILED, out, read
-from antiphon.cli.serve import Config as ConfigFile
+from antiphon.cli.flags import Config as ConfigFile
 from antiphon.config import Config, check_bind, read_keys
 from antiphon.engines.registry import SetupError
 from antiphon.server.house import store_of

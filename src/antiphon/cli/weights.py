@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from antiphon.cli.common import err, out, store, told
-from antiphon.cli.serve import Config
+from antiphon.cli.flags import Config
 from antiphon.engines.registry import installed
 
 Name = Annotated[str, typer.Argument(help="A name of the catalogue: see `antiphon list`.")]

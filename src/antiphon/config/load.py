@@ -25,6 +25,9 @@ SPECIAL_ENV: Mapping[str, Path] = {
 }
 """Names beside the rule. `PORT` is what hosting platforms set; `ANTIPHON_PORT` is stronger."""
 
+PROVIDER_ENV: Mapping[str, str] = {"api_key": "OPENAI_API_KEY", "base_url": "OPENAI_BASE_URL"}
+"""Options of `openai` engines by the variables that its SDK has for them."""
+
 OTHER_ENV = frozenset({f"{ENV_PREFIX}CONFIG"})
 """Ours, and read elsewhere."""
 
@@ -80,6 +83,7 @@ def load(
     values = dict(_from_file(file)) if file is not None else {}
     values = _overlaid(values, dict(_from_environ(environ)))
     values = _overlaid(values, dict(_from_flags(flags)))
+    values = dict(_from_provider(values, environ)) | values
     tree: dict[str, Any] = {}
     for path, value in values.items():
         _place(tree, path, _converted(path, value))
@@ -170,6 +174,19 @@ def _option_path(name: str) -> Path:
 
 def _is_known_env(name: str) -> bool:
     return name in SPECIAL_ENV or name in OTHER_ENV or name in schema.env_table() or bool(_option_path(name))
+
+
+def _from_provider(values: Layer, environ: Mapping[str, str]) -> Iterator[tuple[Path, Value]]:
+    """Options of `openai` engines that the customary variables give: the weakest layer."""
+    given = {option: environ[name] for option, name in PROVIDER_ENV.items() if environ.get(name)}
+    for path, value in values.items():
+        is_engine = path[0] in ("engines", "models") and path[-1] in OPTION_ROLES and "options" not in path
+        if not is_engine or not isinstance(value.raw, str) or value.raw.partition("#")[0].partition(":")[0] != "openai":
+            continue
+        has_url = ":" in value.raw.partition("#")[0]
+        for option, text in given.items():
+            if option != "base_url" or not has_url:
+                yield (*path[:-1], "options", path[-1], option), Value(text, PROVIDER_ENV[option], is_text=True)
 
 
 def _from_flags(flags: Mapping[str, object]) -> Iterator[tuple[Path, Value]]:

@@ -133,7 +133,7 @@ def _rule(info: inspect.Type) -> str:
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():
-            return f"a whole number from {info.ge} to {info.le}"
+            return f"a whole number from {info.ge} to {info.le}" if info.le is not None else "a whole number, 0 or more"
         case inspect.FloatType():
             return _number_rule(info)
         case inspect.LiteralType():

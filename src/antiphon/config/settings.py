@@ -46,6 +46,9 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     strict_models: Annotated[
         bool, Meta(description="Refuse model names that are not listed, instead of using the default engines.")
     ] = False
+    refuse_beta: Annotated[
+        bool, Meta(description="Turn beta connections away, as the provider has done since May 2026.")
+    ] = False
     drain_seconds: Annotated[
         float, Meta(ge=0, le=86_400, description="How long running sessions may go on after SIGTERM.")
     ] = 30.0

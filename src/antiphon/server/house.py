@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -19,6 +20,8 @@ from antiphon.server.pool import EnginePool, NotReady, State
 from antiphon.server.routes import routes
 from antiphon.transports.admission import Gate
 from antiphon.transports.auth import Keys
+from antiphon.transports.rest import Mint
+from antiphon.transports.secrets import Secrets
 
 ENGINES_FAILED = 1011
 """The close code of a session that found no engines: an internal error, as the protocol has it."""
@@ -40,6 +43,7 @@ class House:
     def __init__(self, config: Config, meters: Sequence[Meter] | None = None) -> None:
         """Raises `SetupError` for what the operator has to change first."""
         self.config = config
+        self._secrets = Secrets(lambda: datetime.now(UTC).timestamp())
         self.keys = Keys(read_keys(config.server))
         self.pool = EnginePool(config, store_of(config).path_of)
         meter = FanOut([LogMeter()] if meters is None else meters)
@@ -60,7 +64,20 @@ class House:
     @property
     def gate(self) -> Gate:
         """Who is let in."""
-        return Gate(keys=self.keys, knows_model=lambda name: self.config.engines_for(name) is not None)
+        return Gate(
+            keys=self.keys,
+            knows_model=self._knows,
+            refuses_beta=self.config.server.refuse_beta,
+            secrets=self._secrets,
+        )
+
+    @property
+    def mint(self) -> Mint:
+        """Where ephemeral keys are made."""
+        return Mint(self._secrets, self._knows, self.config.session.instructions)
+
+    def _knows(self, model: str) -> bool:
+        return self.config.engines_for(model) is not None
 
     async def serve_link(self, link: Link) -> None:
         """Serve one link, once the engines are warm."""

@@ -18,6 +18,7 @@ from antiphon.ports import Engine, EngineSet
 from antiphon.server.voices import renamed
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+REMOTE_BY_NATURE = "openai"
 
 NONE = "none"
 """Written for an engine that is not wanted: `asr = "none"` serves text only."""
@@ -110,7 +111,7 @@ class EnginePool:
     def _set(self, wanted: Engines) -> EngineSet:
         made: dict[str, Any] = {role: self._engine(wanted, role) for role in OPTION_ROLES}
         voice = renamed(made["tts"], self._config.session.voices) if made["tts"] is not None else None
-        is_local = all(_is_local(getattr(wanted, role)) for role in OPTION_ROLES)
+        is_local = all(_is_local(getattr(wanted, role), wanted.options.get(role, {})) for role in OPTION_ROLES)
         return EngineSet(made["vad"], made["asr"], Cascade(made["llm"], voice), made["turn"], anticipates=is_local)
 
     def _engine(self, wanted: Engines, role: EngineRole) -> Engine | None:
@@ -124,10 +125,16 @@ class EnginePool:
         return self._engines[key]
 
 
-def _is_local(text: str | None) -> bool:
-    """Whether an engine works on this machine: what it does for nothing costs nobody money."""
-    url = None if text is None else registry.parse(text)[1]
-    return url is None or urlsplit(url).hostname in (None, *LOOPBACK)
+def _is_local(text: str | None, options: Mapping[str, Any]) -> bool:
+    """Whether an engine works on this machine: what it does for nothing costs nobody money.
+
+    The `openai` engine without a URL goes where its SDK goes, which is elsewhere.
+    """
+    if text is None:
+        return True
+    name, url, _ = registry.parse(text)
+    url = url or options.get("base_url")
+    return name != REMOTE_BY_NATURE if url is None else urlsplit(str(url)).hostname in (None, *LOOPBACK)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> Exception:

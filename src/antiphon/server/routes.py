@@ -1,6 +1,6 @@
 """What can be asked over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
@@ -18,9 +18,18 @@ from antiphon.runtime.app import RealtimeApp
 from antiphon.server.pool import EnginePool
 from antiphon.transports.admission import Gate
 from antiphon.transports.auth import key_in, masked
+from antiphon.transports.rest import Answer, Mint
 from antiphon.transports.websocket import realtime_endpoint
 
 OWNER = "antiphon"
+
+REALTIME_PATHS = ("/v1/realtime", "/openai/realtime", "/openai/v1/realtime")
+"""The provider's, and Azure's of beta and of GA."""
+CLIENT_SECRET_PATHS = ("/v1/realtime/client_secrets", "/openai/v1/realtime/client_secrets")
+BETA_SESSION_PATHS = ("/v1/realtime/sessions", "/openai/realtimeapi/sessions")
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Instructions and tools of a session, many times over."""
 
 
 class Roof(Protocol):
@@ -41,6 +50,10 @@ class Roof(Protocol):
     @property
     def gate(self) -> Gate:
         """Who is let in."""
+
+    @property
+    def mint(self) -> Mint:
+        """Where ephemeral keys are made."""
 
     async def serve_link(self, link: Link) -> None:
         """Serve one link."""
@@ -71,6 +84,22 @@ def routes(roof: Roof) -> Sequence[BaseRoute]:
         ]
         return JSONResponse({"object": "list", "data": rows})
 
+    def minting(mint: Callable[[bytes, str], Answer]) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint that makes an ephemeral key; not for those who hold no more than one."""
+
+        async def endpoint(request: Request) -> Response:
+            refusal = _refusal(request, roof.gate)
+            if refusal is not None:
+                return refusal
+            body = await _body_of(request)
+            if body is None:
+                return _error(errors.body_too_large(MAX_BODY_BYTES), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            key = key_in(request.headers, (), request.query_params)
+            status, told = mint(body, roof.gate.principal_of(key) or "")
+            return JSONResponse(told, status)
+
+        return endpoint
+
     async def realtime(link: Link) -> None:
         await roof.serve_link(link)
 
@@ -79,8 +108,21 @@ def routes(roof: Roof) -> Sequence[BaseRoute]:
         *(Route(path, ready) for path in ("/ready", "/readyz")),
         Route("/version", versions),
         Route("/v1/models", models),
-        WebSocketRoute("/v1/realtime", realtime_endpoint(realtime, roof.gate)),
+        *(WebSocketRoute(path, realtime_endpoint(realtime, roof.gate)) for path in REALTIME_PATHS),
+        *(Route(path, minting(roof.mint.client_secret), methods=["POST"]) for path in CLIENT_SECRET_PATHS),
+        *(Route(path, minting(roof.mint.beta_session), methods=["POST"]) for path in BETA_SESSION_PATHS),
+        Route("/v1/realtime/transcription_sessions", minting(roof.mint.beta_transcription_session), methods=["POST"]),
     ]
+
+
+async def _body_of(request: Request) -> bytes | None:
+    """The body; None for one that is larger than any session's configuration."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return bytes(body)
 
 
 def _refusal(request: Request, gate: Gate) -> Response | None:
