@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from antiphon.protocol.session import SessionUpdateBody
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -19,6 +21,8 @@ class Scope:
     call_id: str | None = None
     principal: str = ""
     """The name of the key that opened it, never the key."""
+    session: SessionUpdateBody | None = None
+    """What an ephemeral key was minted for; the session begins with it."""
     takes_audio: bool = True
     """Whether audio deltas go over this link as events; calls send audio by RTP instead."""
     client: str = ""

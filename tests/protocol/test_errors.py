@@ -67,6 +67,8 @@ MADE = {
     "model_with_transcription": [errors.model_with_transcription()],
     "invalid_intent": [errors.invalid_intent("x")],
     "beta_disabled": [errors.beta_disabled()],
+    "body_too_large": [errors.body_too_large(1048576)],
+    "too_many_secrets": [errors.too_many_secrets()],
     "too_many_sessions": [errors.too_many_sessions(8)],
     "server_error": [errors.server_error("sess_1")],
 }

@@ -10,6 +10,7 @@ from antiphon.protocol.wire import Wire
 
 INVALID_REQUEST = "invalid_request_error"
 SERVER_ERROR = "server_error"
+RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
 
 MAX_SHOWN_LENGTH = 128
 """Characters of a client's own text in an error; it would else come back whole, however long."""
@@ -320,6 +321,14 @@ def invalid_intent(intent: str) -> ErrorDetail:
 def beta_disabled() -> ErrorDetail:
     message = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
     return _invalid("beta_api_shape_disabled", message)
+
+
+def body_too_large(limit: int) -> ErrorDetail:
+    return _invalid("request_too_large", f"The request body may have {limit} bytes at most.")
+
+
+def too_many_secrets() -> ErrorDetail:
+    return _invalid(RATE_LIMIT_EXCEEDED, "Too many client secrets are good at present. Please try again later.")
 
 
 def too_many_sessions(limit: int) -> ErrorDetail:

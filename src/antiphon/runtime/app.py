@@ -146,6 +146,7 @@ class RealtimeApp:
             anticipates=self._options.anticipates and engines.anticipates,
             context=Context(engines.responder.context_tokens, engines.responder.count),
             templates=self._options.templates,
+            initial=scope.session,
         )
         return Runner(
             self._core(settings),

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from antiphon.ports import EngineError
+from antiphon.protocol.errors import RATE_LIMIT_EXCEEDED
 from antiphon.protocol.response import ResponseUsage
 from antiphon.protocol.server_events import RateLimit, RateLimitsUpdated
 
 MINUTE_S = 60.0
-EXCEEDED = "rate_limit_exceeded"
 
 
 class Bucket:
@@ -64,7 +64,7 @@ class Limits:
                 raise EngineError(
                     f"Rate limit reached for {name}: limit {bucket.limit} per minute. "
                     f"Please try again in {bucket.reset_s(now) / bucket.limit:.1f}s.",
-                    code=EXCEEDED,
+                    code=RATE_LIMIT_EXCEEDED,
                     type="rate_limit_error",
                 )
         if account.requests is not None:

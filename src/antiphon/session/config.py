@@ -102,6 +102,8 @@ class SessionSettings:
     """The size of the model's context; None: nothing is ever left out."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """The operator's prompt templates by id, or by `id@version`; `{{name}}` stands for a variable."""
+    initial: SessionUpdateBody | None = None
+    """What the session begins with, as if the client had sent it before it connected."""
     tool_refusal: Refusal | None = None
     """Why an MCP server may not be used, by its URL; None: there are no MCP tools here."""
     follows_up: bool = False
@@ -193,6 +195,15 @@ def given(struct: Struct) -> dict[str, Any]:
 
 
 # Updates
+
+
+def first(settings: SessionSettings) -> SessionConfig:
+    """The configuration that a session begins with; an initial update that cannot be applied any more is left out."""
+    config = SessionConfig(instructions=settings.instructions)
+    if settings.initial is None:
+        return config
+    after = apply(config, settings.initial, settings, has_spoken=False)
+    return config if isinstance(after, ErrorDetail) else after
 
 
 def apply(

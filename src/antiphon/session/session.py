@@ -25,7 +25,7 @@ from antiphon.protocol.wire import UNSET
 from antiphon.session import inputs
 from antiphon.session.caller import Caller, announced
 from antiphon.session.calls import Calls
-from antiphon.session.config import SessionConfig, SessionSettings, apply, shown
+from antiphon.session.config import SessionConfig, SessionSettings, apply, first, shown
 from antiphon.session.conversation import Conversation, Entry, entry_of
 from antiphon.session.effects import Close, Effect, Send
 from antiphon.session.followups import Followups
@@ -47,9 +47,10 @@ class Session:
     """One client's configured connection to the core."""
 
     def __init__(self, settings: SessionSettings) -> None:
-        self.config = SessionConfig(instructions=settings.instructions)
+        self.config = first(settings)
         self._settings = settings
         self._expires: float | None = None
+        self._has_opened = False
         self._queue: deque[inputs.Received] = deque()
         self._conversation = Conversation(settings.new_id("conv"))
         self._words = Transcriptions(settings)
@@ -94,6 +95,10 @@ class Session:
         if self._expires is None and self._settings.lifetime_s is not None:
             self._expires = now + self._settings.lifetime_s
         yield Send(tell.SessionCreated(session=shown(self.config, self._settings)), to=news.origin)
+        if self.config.tools and not self._has_opened:
+            self._listings.keep(self.config.tools)
+            yield from self._listings.ask(self.config.tools)
+        self._has_opened = True
 
     def _left(self, news: inputs.Left, now: float) -> Iterator[Effect]:
         yield from ()

@@ -11,7 +11,9 @@ from antiphon.dialects import detect
 from antiphon.link import Scope
 from antiphon.protocol import errors
 from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.session import TranscriptionSessionUpdate
 from antiphon.transports.auth import Keys, key_in, masked, without_keys
+from antiphon.transports.secrets import PREFIX, Secret, Secrets
 
 BAD_KEY = 3000
 BAD_REQUEST = 4000
@@ -33,6 +35,21 @@ class Gate:
     """Whether a client may ask for this model name."""
     refuses_beta: bool = False
     """Whether beta connections are turned away as the provider does by now."""
+    secrets: Secrets | None = None
+    """Ephemeral keys, where they are minted here."""
+
+    def secret_of(self, key: str | None) -> Secret | None:
+        """What an ephemeral key opens; None for any other key."""
+        return None if key is None or self.secrets is None else self.secrets.find(key)
+
+    def principal_of(self, key: str | None) -> str | None:
+        """The name that a key stands for; None for a key that is not ours, or not any more."""
+        secret = self.secret_of(key)
+        if secret is not None:
+            return secret.principal
+        if self.secrets is not None and key is not None and key.startswith(PREFIX):
+            return None
+        return "" if self.keys.is_open or key is None else self.keys.name_of(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +78,42 @@ class Refusal:
 def admit(knock: Knock, gate: Gate) -> Scope | Refusal:
     """Let a connection in, or say what is wrong: first the key, then the dialect, then the request."""
     key = key_in(knock.headers, knock.subprotocols, knock.query)
-    principal = "" if gate.keys.is_open or key is None else gate.keys.name_of(key)
+    secret = gate.secret_of(key)
+    principal = gate.principal_of(key)
     if key is None and not gate.keys.is_open:
         return Refusal(errors.missing_key(), BAD_KEY)
     if principal is None:
         return Refusal(errors.bad_key(masked(key or "")), BAD_KEY)
     dialect = detect.detect(knock.headers.items(), knock.subprotocols, knock.query)
     error = None if detect.is_spoken(dialect, refuses_beta=gate.refuses_beta) else errors.beta_disabled()
-    error = error or _model_error(knock.query, gate)
+    error = error or _model_error(knock.query, gate, secret)
     if error is not None:
         return Refusal(error, BAD_REQUEST)
     return Scope(
         transport="websocket",
         dialect=dialect,
-        model=_model_in(knock.query),
-        intent=knock.query.get("intent"),
+        model=_model_in(knock.query) or (secret.model or None if secret else None),
+        intent=knock.query.get("intent") or (TRANSCRIPTION if secret and _transcribes(secret) else None),
         principal=principal,
+        session=secret.session if secret else None,
         client=knock.client,
         query=without_keys(knock.query),
     )
 
 
-def _model_error(query: Mapping[str, str], gate: Gate) -> ErrorDetail | None:
-    """A connection names exactly one of a model and the intent to transcribe."""
+def _transcribes(secret: Secret) -> bool:
+    return isinstance(secret.session, TranscriptionSessionUpdate)
+
+
+def _model_error(query: Mapping[str, str], gate: Gate, secret: Secret | None) -> ErrorDetail | None:
+    """A connection names exactly one of a model and the intent to transcribe; an ephemeral key may name it instead."""
     model, intent = _model_in(query), query.get("intent")
     if intent is not None and intent != TRANSCRIPTION:
         return errors.invalid_intent(errors.clipped(intent))
     if intent is not None:
         return errors.model_with_transcription() if query.get("model") else None
     if not model:
-        return errors.missing_model()
+        return errors.missing_model() if secret is None else None
     return None if gate.knows_model(model) else errors.unknown_model(errors.clipped(model))
 
 

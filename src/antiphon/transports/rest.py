@@ -1,0 +1,151 @@
+"""Ephemeral keys over HTTP, in the words of GA and of beta: a request body in, a status and a JSON value out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import structs
+
+from antiphon.dialects import beta_session
+from antiphon.dialects import beta_shapes as beta
+from antiphon.dialects.wording import in_clients_words
+from antiphon.protocol import codec, errors
+from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.ids import new_id
+from antiphon.protocol.secrets import BetaClientSecret, ClientSecretRequest, ExpiresAfter
+from antiphon.protocol.session import RealtimeSessionUpdate, SessionBody, SessionUpdateBody
+from antiphon.protocol.violations import Rules
+from antiphon.protocol.wire import UNSET, Json
+from antiphon.session.config import SessionConfig, SessionSettings, apply, shown
+from antiphon.transports.secrets import Secrets, TooManySecrets
+
+DEFAULT_SECONDS = 600
+DEFAULT_MODEL = "gpt-realtime"
+"""What a key without a model opens a session of."""
+
+TEMPERATURE = 0.8
+"""Beta's default, which its sessions show."""
+
+Answer: TypeAlias = tuple[HTTPStatus, Json]
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Where keys are made."""
+
+    secrets: Secrets
+    knows_model: Callable[[str], bool]
+    instructions: str = ""
+    """What sessions are told that bring no instructions."""
+
+    def client_secret(self, body: bytes, principal: str) -> Answer:
+        """`POST /v1/realtime/client_secrets`."""
+        request = _read(body, ClientSecretRequest)
+        if isinstance(request, ErrorDetail):
+            return refused(request)
+        session = request.session or RealtimeSessionUpdate()
+        made = self._make(session, principal, _seconds(request.expires_after or ExpiresAfter()))
+        if isinstance(made, ErrorDetail):
+            return refused(made)
+        return HTTPStatus.OK, {"value": made.value, "expires_at": made.expires_at, "session": _tree(made.session)}
+
+    def beta_session(self, body: bytes, principal: str) -> Answer:
+        """`POST /v1/realtime/sessions`: a flat session, with the key inside."""
+        session = _read(body, beta.Session)
+        wishes = session if isinstance(session, ErrorDetail) else beta_session.session_to_ga(session)
+        if isinstance(wishes, ErrorDetail):
+            return refused(_unprefixed(wishes))
+        temperature = TEMPERATURE if wishes.temperature is UNSET else wishes.temperature
+        return self._beta(session, wishes, principal, lambda made: beta_session.shown(made, temperature))
+
+    def beta_transcription_session(self, body: bytes, principal: str) -> Answer:
+        """`POST /v1/realtime/transcription_sessions`."""
+        session = _read(body, beta.TranscriptionSession)
+        if isinstance(session, ErrorDetail):
+            return refused(session)
+        update = beta_session.transcription_to_ga(session)
+        return self._beta(session, update, principal, beta_session.transcription_shown)
+
+    def _beta(self, session: Any, update: SessionUpdateBody, principal: str, show: Callable[[Any], Any]) -> Answer:
+        wanted = _beta_expiry(session.client_secret)
+        if isinstance(wanted, ErrorDetail):
+            return refused(wanted)
+        made = self._make(update, principal, _seconds(wanted))
+        if isinstance(made, ErrorDetail):
+            return refused(_unprefixed(in_clients_words(made, {})))
+        secret = {"value": made.value, "expires_at": made.expires_at}
+        return HTTPStatus.OK, _tree(show(made.session)) | {"client_secret": secret}
+
+    def _make(self, session: SessionUpdateBody, principal: str, seconds: int) -> "Made | ErrorDetail":
+        """Check the configuration as a session would, and mint a key for it."""
+        is_realtime = isinstance(session, RealtimeSessionUpdate)
+        model = (session.model or DEFAULT_MODEL) if isinstance(session, RealtimeSessionUpdate) else ""
+        if is_realtime and not self.knows_model(model):
+            return errors.unknown_model(errors.clipped(model))
+        settings = SessionSettings(
+            session_id=new_id("sess"), model=model, new_id=new_id, kind="realtime" if is_realtime else "transcription"
+        )
+        config = apply(SessionConfig(instructions=self.instructions), session, settings, has_spoken=False)
+        if isinstance(config, ErrorDetail):
+            return config
+        try:
+            value, secret = self.secrets.mint(session, model, principal, seconds)
+        except TooManySecrets:
+            return errors.too_many_secrets()
+        unborn = structs.replace(shown(config, settings), expires_at=0)
+        return Made(value, int(secret.expires_at), unborn)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A minted key, and the session that it opens; that has no end before it has begun."""
+
+    value: str
+    expires_at: int
+    session: SessionBody
+
+
+def refused(error: ErrorDetail) -> Answer:
+    """The HTTP shape of an error."""
+    status = HTTPStatus.TOO_MANY_REQUESTS if error.code == errors.RATE_LIMIT_EXCEEDED else HTTPStatus.BAD_REQUEST
+    told = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    return status, {"error": told}
+
+
+def _read(body: bytes, kind: type[Body]) -> Body | ErrorDetail:
+    """The body as a wire value, or the first thing that is wrong with it. No body is an empty object."""
+    tree = codec.tree_of(body or b"{}")
+    if isinstance(tree, ErrorDetail):
+        return tree
+    return Rules(kind).violation(tree) or msgspec.convert(tree, kind)
+
+
+def _beta_expiry(given: Json) -> ExpiresAfter | ErrorDetail:
+    if given is UNSET or given is None:
+        return ExpiresAfter()
+    error = Rules(BetaClientSecret).violation(given)
+    if error is not None:
+        return structs.replace(error, param=f"client_secret.{error.param}")
+    secret = msgspec.convert(given, BetaClientSecret)
+    return secret.expires_after or secret.expires_at or ExpiresAfter()
+
+
+def _seconds(expiry: ExpiresAfter) -> int:
+    return DEFAULT_SECONDS if expiry.seconds is UNSET else expiry.seconds
+
+
+def _unprefixed(error: ErrorDetail) -> ErrorDetail:
+    """Over REST the body itself is the session: paths begin inside it."""
+    if error.param is None or not error.param.startswith("session."):
+        return error
+    inner = error.param.removeprefix("session.")
+    return ErrorDetail(
+        type=error.type, code=error.code, param=inner, message=error.message.replace(f"'{error.param}'", f"'{inner}'")
+    )
+
+
+def _tree(value: Any) -> dict[str, Json]:
+    return msgspec.to_builtins(value)  # type: ignore[no-any-return]  # a struct becomes an object
