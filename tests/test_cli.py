@@ -267,6 +267,14 @@ def test_config_check_finds_mistakes_without_starting(tmp_path: Path) -> None:
     assert run("config", "check", ANTIPHON_API_KEY="sk") == "antiphon.toml: no mistake found.\n"
 
 
+def test_config_schema_is_for_editors() -> None:
+    """A JSON schema of the file, with the sentences of the reference."""
+    told = json.loads(run("config", "schema"))
+    port = told["$defs"]["Server"]["properties"]["port"]
+    assert (port["type"], port["maximum"], port["default"]) == ("integer", 65535, 8000)
+    assert port["description"].startswith("Port to listen on")
+
+
 def test_doctor_names_cause_and_remedy(tmp_path: Path) -> None:
     """Each check has a line; what is wrong has a hint below, and the exit code is 1."""
     bad = run("doctor", code=1)

@@ -17,11 +17,13 @@ from antiphon.engines.registry import SetupError
 from antiphon.server.house import store_of
 
 FAILED = 1
+UNFOLDED = 200
+"""Columns of a table that goes to a file or a program: a row is a line."""
 
 
 def out() -> Console:
     """For what was asked for. Text is never coloured or wrapped into something that cannot be copied."""
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else UNFOLDED)
 
 
 def err() -> Console:

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.text import Text
 
 from antiphon.cli.common import out, read, told
-from antiphon.cli.flags import Config
-from antiphon.config import Loaded, check_bind, read_keys
+from antiphon.cli.flags import Config as ConfigFile
+from antiphon.config import Config, check_bind, read_keys
 from antiphon.config.load import is_secret
 from antiphon.config.schema import Path, dotted
 
@@ -16,7 +17,7 @@ app = typer.Typer(help="Show and check the configuration.", no_args_is_help=True
 
 @app.command()
 def show(
-    config: Config = None,
+    config: ConfigFile = None,
     origin: Annotated[bool, typer.Option("--origin", help="Also show who set each value.")] = False,
 ) -> None:
     """Show every setting, as TOML keys; keys and passwords are hidden."""
@@ -30,7 +31,7 @@ def show(
 
 
 @app.command()
-def check(config: Config = None) -> None:
+def check(config: ConfigFile = None) -> None:
     """Check file and environment without starting anything."""
     with told():
         loaded = read(config)
@@ -39,6 +40,12 @@ def check(config: Config = None) -> None:
         console.print(Text(f"{loaded.file or 'No file'}: no mistake found."))
         for name in loaded.unknown_env:
             console.print(Text(f"note: {name} is no setting of Antiphon."))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of `antiphon.toml`, for editors."""
+    out().print(Text(msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Config))).decode()))
 
 
 def _leaves(value: Any, path: Path) -> list[tuple[Path, Any]]:
@@ -65,6 +72,3 @@ def _toml(value: Any) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'"{escaped}"'
     return str(value)
-
-
-__all__ = ["Loaded", "app"]
