@@ -46,9 +46,6 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     strict_models: Annotated[
         bool, Meta(description="Refuse model names that are not listed, instead of using the default engines.")
     ] = False
-    refuse_beta: Annotated[
-        bool, Meta(description="Turn beta connections away, as the provider has done since May 2026.")
-    ] = False
     drain_seconds: Annotated[
         float, Meta(ge=0, le=86_400, description="How long running sessions may go on after SIGTERM.")
     ] = 30.0
@@ -126,6 +123,18 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 60.0
 
 
+class Compat(Struct, frozen=True, forbid_unknown_fields=True):
+    """Faithful quirks that most clients can do without."""
+
+    announce_conversation: Annotated[
+        bool,
+        Meta(description="Send `conversation.created` to beta and preview clients, as the first weeks of beta did."),
+    ] = False
+    refuse_beta: Annotated[
+        bool, Meta(description="Turn beta connections away, as the provider has done since May 2026.")
+    ] = False
+
+
 class Weights(Struct, frozen=True, forbid_unknown_fields=True):
     """Where model weights are kept."""
 
@@ -145,6 +154,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     ] = field(default_factory=dict)
     session: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)
+    compat: Compat = field(default_factory=Compat)
     weights: Weights = field(default_factory=Weights)
 
     def model_names(self) -> tuple[str, ...]:

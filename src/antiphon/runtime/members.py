@@ -3,6 +3,7 @@
 import asyncio
 
 from antiphon.dialects.detect import machine
+from antiphon.dialects.dialect import Dialect
 from antiphon.link import Link
 from antiphon.protocol.server_events import ResponseOutputAudioDelta, ServerEvent
 from antiphon.runtime.appends import Appends
@@ -13,11 +14,11 @@ from antiphon.runtime.outbound import Outbound
 class Member:
     """One link with its dialect, its way out and its audio stream in."""
 
-    def __init__(self, origin: str, link: Link, outbound: Outbound) -> None:
+    def __init__(self, origin: str, link: Link, outbound: Outbound, dialect: Dialect) -> None:
         self.origin = origin
         self.link = link
         self.outbound = outbound
-        self.dialect = machine(link.scope.dialect)
+        self.dialect = dialect
         self.appends = Appends()
         self.is_joined = False
         """Whether the core knows it: from then on it is told what all are told."""
@@ -47,7 +48,12 @@ class Members:
         """Take in a link; one that comes after the session's end is closed at once."""
         self._admitted += 1
         outbound = Outbound(self._options.outbound_bytes, self._options.stall_limit_s, self._room.set)
-        member = Member(f"link_{self._admitted}", link, outbound)
+        dialect = machine(
+            link.scope.dialect,
+            session=link.scope.session,
+            announces_conversation=self._options.announces_conversation,
+        )
+        member = Member(f"link_{self._admitted}", link, outbound, dialect)
         self._by_origin[member.origin] = member
         if self._end is not None:
             outbound.close(*self._end)

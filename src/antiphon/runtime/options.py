@@ -14,6 +14,8 @@ class RuntimeOptions:
     """Prompt templates by id, or by `id@version`."""
     anticipates: bool = True
     """Whether answers are drafted in the silence that ends a turn, where the engines run here."""
+    announces_conversation: bool = False
+    """Whether older clients get `conversation.created` as they connect, as in the first weeks of beta."""
     lifetime_s: int | None = 3600
     """How long a session may last; None sets no limit."""
     max_sessions: int = 1000
@@ -25,6 +27,10 @@ class RuntimeOptions:
     engine_limit_s: float = 60.0
     """How long an engine may give no sign of life before its answer or its transcription has failed. A model on
     a slow machine may well read a long prompt for half a minute."""
+    tool_limit_s: float = 30.0
+    """How long an MCP server may take to list its tools, or a tool to answer: callers will not wait longer."""
+    follows_up: bool = False
+    """Whether a response follows by itself when MCP tools have answered. The provider waits for the client to ask."""
     vad_limit_s: float = 5.0
     """The same for the VAD, which nothing can go on without waiting for."""
     outbound_bytes: int = 512 * 1024

@@ -67,7 +67,7 @@ class House:
         return Gate(
             keys=self.keys,
             knows_model=self._knows,
-            refuses_beta=self.config.server.refuse_beta,
+            refuses_beta=self.config.compat.refuse_beta,
             secrets=self._secrets,
         )
 
@@ -120,6 +120,7 @@ def options_of(config: Config) -> RuntimeOptions:
         lifetime_s=lifetime_s or None,
         anticipates=config.session.anticipate,
         templates=config.session.prompts,
+        announces_conversation=config.compat.announce_conversation,
         max_sessions=config.limits.max_sessions,
         requests_per_minute=config.limits.requests_per_minute or None,
         tokens_per_minute=config.limits.tokens_per_minute or None,
