@@ -16,6 +16,7 @@ from antiphon.runtime.members import Members
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.performer import Performer
+from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import Close, Forget, Hear, Judge, Release, Report, Respond, Send, Settle, Stop
 from antiphon.session.inputs import Finished, Input, Produced, Recognised
 
@@ -39,6 +40,7 @@ class Stage:
             Judges(None, self.news.put, self.tasks, self.notes, "sess_1"),
             Answers(HandResponder(*runs), self.news.put, self.members.room, self.tasks, 5.0, allowance=allowance),
             self.notes,
+            tools=ToolCalls(None, self.news.put, self.tasks, 5.0),
             allowance=allowance,
         )
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-EngineRole: TypeAlias = Literal["vad", "turn", "asr", "llm", "tts"]
-OPTION_ROLES: tuple[EngineRole, ...] = ("vad", "turn", "asr", "llm", "tts")
+EngineRole: TypeAlias = Literal["vad", "turn", "asr", "llm", "tts", "tools"]
+OPTION_ROLES: tuple[EngineRole, ...] = ("vad", "turn", "asr", "llm", "tts", "tools")
 """The engines of a set; each may have a table of options."""
 
 EngineText: TypeAlias = Annotated[str, Meta(min_length=1)]
@@ -65,6 +65,9 @@ class Engines(Struct, frozen=True, forbid_unknown_fields=True):
     asr: Annotated[EngineText | None, Meta(description="Speech recognition.")] = "moonshine"
     llm: Annotated[EngineText, Meta(description="Language model.")] = "smollm2-135m"
     tts: Annotated[EngineText | None, Meta(description="Voice.")] = "hibari"
+    tools: Annotated[EngineText | None, Meta(description="Tools of MCP servers that clients name, such as `mcp`.")] = (
+        None
+    )
     options: Annotated[Options, Meta(description="Options of an engine, by role: see the engine's page.")] = field(
         default_factory=dict
     )
@@ -78,6 +81,7 @@ class ModelAlias(Struct, frozen=True, forbid_unknown_fields=True):
     asr: Annotated[EngineText | None, Meta(description="As `engines.asr`, for this name.")] = None
     llm: Annotated[EngineText | None, Meta(description="As `engines.llm`, for this name.")] = None
     tts: Annotated[EngineText | None, Meta(description="As `engines.tts`, for this name.")] = None
+    tools: Annotated[EngineText | None, Meta(description="As `engines.tools`, for this name.")] = None
     options: Annotated[Options, Meta(description="Options of the engines named here, by role.")] = field(
         default_factory=dict
     )
@@ -97,6 +101,13 @@ class Sessions(Struct, frozen=True, forbid_unknown_fields=True):
             "a draft that is dropped has cost what it used."
         ),
     ] = True
+    follow_up: Annotated[
+        bool,
+        Meta(
+            description="Answer by itself when MCP tools have given their output. The provider waits for the client's "
+            "`response.create`, and clients are made for that; callers on a telephone have none that would ask."
+        ),
+    ] = False
     prompts: Annotated[
         dict[str, str],
         Meta(description="Prompt templates by id, or `id@version`; `{{name}}` stands for a variable of the client."),
@@ -121,6 +132,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     engine_seconds: Annotated[
         float, Meta(gt=0, le=3600, description="How long an engine may give no sign of life before it has failed.")
     ] = 60.0
+    tool_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="How long an MCP server may take to list its tools or to run one.")
+    ] = 30.0
 
 
 class Compat(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
 
 import msgspec
 
-from antiphon.ports import ASR, LLM, TTS, VAD, Engine, Responder, Role, TurnModel
+from antiphon.ports import ASR, LLM, TTS, VAD, Engine, Responder, Role, ToolBox, TurnModel
 
 WEIGHTS_ENGINE: Mapping[Role, str] = {"llm": "llama"}
 """The engine that runs weights which the operator names directly."""
@@ -27,7 +27,11 @@ _SPOKEN_ROLE: Mapping[Role, str] = {
     "llm": "LLM engine",
     "tts": "TTS engine",
     "responder": "responder",
+    "tools": "tool box",
 }
+
+_EXTRA: Mapping[Role, str] = {"tools": "mcp"}
+"""The extra that brings what our engines of a role need, where it is not `embedded`."""
 
 Weights: TypeAlias = Callable[[str], Path]
 """The local path of weights, by their catalogue name."""
@@ -65,7 +69,7 @@ class UnloadableEngine(SetupError):  # noqa: N818 -- a state of the installation
     def __init__(self, role: Role, name: str, missing: ImportError) -> None:
         super().__init__(
             f'{_SPOKEN_ROLE[role]} "{name}" cannot be loaded: {missing}.',
-            'pip install "antiphon[embedded]" brings what the embedded engines need',
+            f'pip install "antiphon[{_EXTRA.get(role, "embedded")}]" brings what it needs',
         )
 
 
@@ -149,6 +153,8 @@ def make(role: Literal["llm"], text: str, *, options: _Given = None, weights: We
 def make(role: Literal["tts"], text: str, *, options: _Given = None, weights: Weights = ...) -> TTS: ...
 @overload
 def make(role: Literal["responder"], text: str, *, options: _Given = None, weights: Weights = ...) -> Responder: ...
+@overload
+def make(role: Literal["tools"], text: str, *, options: _Given = None, weights: Weights = ...) -> ToolBox: ...
 @overload
 def make(role: Role, text: str, *, options: _Given = None, weights: Weights = ...) -> Engine: ...
 def make(

@@ -147,6 +147,8 @@ class RealtimeApp:
             context=Context(engines.responder.context_tokens, engines.responder.count),
             templates=self._options.templates,
             initial=scope.session,
+            tool_refusal=None if engines.tools is None else engines.tools.refusal,
+            follows_up=self._options.follows_up,
         )
         return Runner(
             self._core(settings),

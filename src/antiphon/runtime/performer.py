@@ -11,12 +11,15 @@ from antiphon.runtime.hearing import Hearings
 from antiphon.runtime.judging import Judges
 from antiphon.runtime.limits import Allowance
 from antiphon.runtime.members import Members
+from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import (
+    CallTool,
     Close,
     Effect,
     Forget,
     Hear,
     Judge,
+    ListTools,
     Release,
     Report,
     Respond,
@@ -39,12 +42,14 @@ class Performer:
         answers: Answers,
         meter: Meter,
         *,
+        tools: ToolCalls,
         allowance: Allowance,
     ) -> None:
         self._members = members
         self._allowance = allowance
         self._hearings = hearings
         self._answers = answers
+        self._tools = tools
         self._do: dict[type, Callable[[Any], None]] = {
             Send: self._send,
             Hear: hearings.hear,
@@ -55,6 +60,8 @@ class Performer:
             Respond: answers.start,
             Release: lambda effect: answers.release(effect.response_id),
             Stop: self._stop,
+            ListTools: tools.list,
+            CallTool: tools.call,
             Report: lambda effect: meter.report(effect.fact),
             Close: lambda effect: members.close(effect.code, effect.reason),
         }
@@ -77,3 +84,4 @@ class Performer:
     def _stop(self, effect: Stop) -> None:
         self._members.drop_audio(effect.response_id)
         self._answers.stop(effect.response_id)
+        self._tools.stop(effect.response_id)

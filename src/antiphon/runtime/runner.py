@@ -32,6 +32,7 @@ from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.performer import Performer
 from antiphon.runtime.scoring import ScoringError, Stream
+from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import Effect, Send
 from antiphon.session.inputs import Heard, Input, Joined, Left, Received, Refused, Score, Tick
 
@@ -76,6 +77,7 @@ class Runner:
                 allowance=allowance,
             ),
             meter,
+            tools=ToolCalls(engines.tools, self._inbox.put, self._tasks, options.tool_limit_s),
             allowance=allowance,
         )
         self._timer: asyncio.TimerHandle | None = None

@@ -112,7 +112,8 @@ class EnginePool:
         made: dict[str, Any] = {role: self._engine(wanted, role) for role in OPTION_ROLES}
         voice = renamed(made["tts"], self._config.session.voices) if made["tts"] is not None else None
         is_local = all(_is_local(getattr(wanted, role), wanted.options.get(role, {})) for role in OPTION_ROLES)
-        return EngineSet(made["vad"], made["asr"], Cascade(made["llm"], voice), made["turn"], anticipates=is_local)
+        answerer = Cascade(made["llm"], voice)
+        return EngineSet(made["vad"], made["asr"], answerer, made["turn"], anticipates=is_local, tools=made["tools"])
 
     def _engine(self, wanted: Engines, role: EngineRole) -> Engine | None:
         text = getattr(wanted, role)
