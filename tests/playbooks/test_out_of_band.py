@@ -182,3 +182,11 @@ def test_an_unanswered_turn_may_run_meanwhile() -> None:
 
     assert context(play(session, ResponseCreate())) == lines('item_1 user completed input_text "Hello"')
     assert names(play(session, silence(320)))[-1] == "error"
+
+
+def test_null_instructions_are_no_instructions() -> None:
+    """LiveKit's plugin sends `null` with each response; the session's own stand."""
+    session = new_session(RealtimeSessionUpdate(instructions="Be brief."))
+    prompt = asked(play(session, ResponseCreate(response=ResponseParams(instructions=None))))
+
+    assert prompt.instructions == "Be brief."

@@ -261,6 +261,17 @@ def test_the_recogniser_gets_another_chance() -> None:
     """)
 
 
+def test_an_item_that_nobody_could_hear_is_passed_over_later() -> None:
+    """One failure must not fail every response to come."""
+    session = new_session()
+    play(session, LOUD, QUIET, Unrecognised("item_1", "No ears."))
+
+    assert told(play(session, typed("Then read."), ResponseCreate()))[-2:] == lines("""
+        response.created   resp_2 in_progress
+        Respond            resp_2
+    """)
+
+
 def test_without_a_recogniser_speech_is_not_answered() -> None:
     """The words fail, and the response; both say why."""
     session = new_session(SHOW_WORDS, has_asr=False)

@@ -58,6 +58,8 @@ class Entry:
     """The answer's audio."""
     heard: str | None = None
     """What was heard of an answer that was cut; None: all of it."""
+    is_unheard: bool = False
+    """The recogniser has failed on it. As the newest item it is tried again, later it is passed over."""
     is_left_out: bool = False
     """Gone from the model's context, which has grown too long."""
     counted: tuple[str, int] | None = None

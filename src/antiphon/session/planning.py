@@ -68,6 +68,8 @@ def plan_of(
 
 def _configured(config: SessionConfig, params: ResponseParams) -> SessionConfig:
     keys = {key: value for key, value in given(params).items() if key not in BESIDE_CONFIG}
+    if params.instructions is None:
+        del keys["instructions"]
     modalities = keys.pop("output_modalities", None)
     if modalities is not None:
         keys["modality"] = modalities[0]

@@ -113,7 +113,8 @@ class Responses:
         answer = self._open_answer(self._settings.new_id("resp"), plan, now)
         yield from answer.created()
         for entry in plan.context:
-            if entry.needs_words and not self._settings.hears_audio:
+            is_passed_over = entry.is_unheard and entry is not plan.context[-1]
+            if entry.needs_words and not is_passed_over and not self._settings.hears_audio:
                 yield from self._words.demand(entry, now)
                 if not self._words.is_hearing(entry.id):
                     yield from self._fail(answer, NO_ASR, None, SERVER_ERROR, now)

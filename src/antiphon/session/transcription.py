@@ -172,6 +172,7 @@ class Transcriptions:
         session_id = self._settings.session_id
         yield Report(EngineFailed(session_id, "asr", news.message))
         if track.entry is not None:
+            track.entry.is_unheard = True
             yield Report(Transcribed(session_id, news.item_id, (now - track.settled_at) * 1000, failed=True))
         if track.is_shown:
             yield self._failed(news.item_id, news.message, news.code)
