@@ -186,7 +186,7 @@ def test_an_unanswered_turn_may_run_meanwhile() -> None:
 
 def test_null_instructions_are_no_instructions() -> None:
     """LiveKit's plugin sends `null` with each response; the session's own stand."""
-    session = new_session(RealtimeSessionUpdate(instructions="Be brief."))
+    session = new_session(instructions="Be brief.")
     prompt = asked(play(session, ResponseCreate(response=ResponseParams(instructions=None))))
 
     assert prompt.instructions == "Be brief."

@@ -48,6 +48,7 @@ FROM_TABLE = {
     "client conversation.item.create.previous_item_id: null|string here, string there": ABSENT,
     "client response.cancel.response_id: null|string here, string there": ABSENT,
     "client response.create.response: null|object here, object there": ABSENT,
+    "client ResponseParams.instructions: null|string here, string there": ABSENT,
     "client AudioInput.noise_reduction: null|object here, object there": CLEARS,
     "client AudioInput.transcription: null|object here, object there": CLEARS,
     "client RealtimeSessionUpdate.include: ['item.input_audio_transcription.logprobs']|null here, "

@@ -159,7 +159,7 @@ class ResponseFields(Wire, frozen=True, kw_only=True):
 
     conversation: Literal["auto", "none"] | UnsetType = UNSET
     input: tuple[InputItem, ...] | UnsetType = UNSET
-    instructions: str | UnsetType = UNSET
+    instructions: str | UnsetType | None = UNSET
     modalities: tuple[Modality, ...] | UnsetType = UNSET
     voice: str | UnsetType = UNSET
     output_audio_format: AudioFormat | UnsetType = UNSET

@@ -42,7 +42,8 @@ class ResponseParams(Wire, frozen=True, kw_only=True):
 
     conversation: Literal["auto", "none"] | UnsetType = UNSET
     input: tuple[InputItem, ...] | UnsetType = UNSET
-    instructions: str | UnsetType = UNSET
+    instructions: str | UnsetType | None = UNSET
+    """null is taken for absent: LiveKit's plugin sends it with every `generate_reply`."""
     output_modalities: tuple[Modality, ...] | UnsetType = UNSET
     audio: ResponseAudio | UnsetType = UNSET
     tools: tuple[Tool, ...] | UnsetType = UNSET
