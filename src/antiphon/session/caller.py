@@ -129,7 +129,7 @@ class Caller:
         if self._responses.is_drafting or self._responses.active_id is not None:
             return
         earlier = standing(self._conversation)
-        if any(entry.needs_words for entry in earlier):
+        if any(entry.needs_words and not entry.is_unheard for entry in earlier):
             return  # the answer has to wait for more than this turn
         context = (*earlier, turn_entry(item_id, words=text[0]))
         yield from self._responses.draft(Plan(config=config, context=context), now)
