@@ -59,7 +59,8 @@ def test_an_unknown_engine_names_the_installed_ones() -> None:
         registry.make("asr", "parakeet")
 
     assert str(caught.value) == (
-        'ASR engine "parakeet" is not installed.\nhint: install the extra "parakeet", or choose one of: moonshine, tone'
+        'ASR engine "parakeet" is not installed.\n'
+        'hint: install the extra "parakeet", or choose one of: moonshine, openai, tone'
     )
 
 

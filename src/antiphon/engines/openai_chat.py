@@ -9,45 +9,30 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import msgspec
-import openai
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletionChunk
 
 from antiphon.engines.chat import messages_of, tools_of
 from antiphon.engines.estimate import estimated_tokens
 from antiphon.engines.openai_answer import ChatAnswer
+from antiphon.engines.openai_endpoint import EndpointOptions, address_of, client_of
 from antiphon.engines.openai_errors import explained
-from antiphon.engines.registry import EngineSpec, SetupError
+from antiphon.engines.registry import EngineSpec
 from antiphon.ports import Delta, EngineError, Prompt, Usage
 from antiphon.protocol.session import ToolChoiceFunction
 
-OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com")
 """Endpoints that take pictures, and limit an answer by `max_completion_tokens` alone."""
 LINGER_S = 1.0
 """How long the end of a finished stream is waited for: read to its end, the connection can be used again."""
-KEEP_OPEN_S = 120.0
-"""How long an idle connection is kept. Between two turns of a conversation there may be a minute."""
-MAX_CONNECTIONS = 1000
 
 
-class OpenAIChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the operator may say of an endpoint."""
+class OpenAIChatOptions(EndpointOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator may say of a chat endpoint."""
 
-    base_url: str | None = None
-    model: str | None = None
-    api_key: str | None = None
     context_tokens: int = 32_768
     sees_images: bool | None = None
     """None: as far as is known of the host."""
-    timeout_s: float = 60.0
-    """The longest wait for the next piece of an answer, the first one included."""
-    max_retries: int = 1
-    """Repeats of a request that was refused or lost before its answer began."""
-    headers: dict[str, str] = {}
-    extra_body: dict[str, Any] = {}
-    """Parameters of this endpoint alone, such as `{"keep_alive": "1h"}`."""
 
 
 class OpenAIChat:
@@ -68,17 +53,7 @@ class OpenAIChat:
 
     async def start(self) -> None:
         """Make the connection pool; connects to nothing."""
-        limits = type(openai.DEFAULT_CONNECTION_LIMITS)(  # of whichever HTTP library the SDK uses
-            max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_OPEN_S
-        )
-        self._client = AsyncOpenAI(
-            api_key=self._options.api_key or "none",
-            base_url=self._base_url,
-            timeout=self.timeout_s,
-            max_retries=self._options.max_retries,
-            default_headers=self._options.headers,
-            http_client=openai.DefaultAsyncHttpxClient(limits=limits),
-        )
+        self._client = client_of(self._base_url, self._options)
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -187,10 +162,5 @@ class ChatRun:
 def make(spec: EngineSpec) -> OpenAIChat:
     """Make the engine; raises `SetupError` where the model or a proper URL is missing."""
     options = spec.read(OpenAIChatOptions)
-    base_url = spec.url or options.base_url or OPENAI_URL
-    model = spec.model or options.model
-    if urlsplit(base_url).scheme not in ("http", "https"):
-        raise SetupError(f'"{base_url}" is no URL of a chat endpoint.', "write openai:http://HOST:PORT/v1#MODEL")
-    if model is None:
-        raise SetupError(f'"{spec.text}" names no model.', f"write openai:{base_url}#MODEL")
+    base_url, model = address_of(spec, options, "chat")
     return OpenAIChat(spec.text, base_url, model, options)

@@ -16,8 +16,8 @@ _QUOTA = "insufficient_quota"
 
 
 @contextlib.contextmanager
-def explained(timeout_s: float) -> Iterator[None]:
-    """Raise `EngineError` for whatever the SDK, the network or the clock raises inside."""
+def explained(timeout_s: float, expected: str = "chat completion stream") -> Iterator[None]:
+    """Raise `EngineError` for what the SDK, the network or the clock raises inside, and what is not as `expected`."""
     try:
         yield
     except (TimeoutError, openai.APITimeoutError) as error:
@@ -32,7 +32,7 @@ def explained(timeout_s: float) -> Iterator[None]:
     except openai.OpenAIError as error:
         raise EngineError("The model endpoint cannot be used.") from error
     except (ValueError, TypeError, AttributeError) as error:  # the SDK checks no types
-        raise EngineError("The model endpoint sent what is no chat completion stream.") from error
+        raise EngineError(f"The model endpoint sent what is no {expected}.") from error
 
 
 def _by_status(error: openai.APIStatusError) -> EngineError:
