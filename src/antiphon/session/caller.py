@@ -19,7 +19,7 @@ from antiphon.session.conversation import Conversation, Entry
 from antiphon.session.drafts import turn_entry
 from antiphon.session.effects import Effect, Judge, Report, Send
 from antiphon.session.input_buffer import MAX_BUFFER_S, MIN_COMMIT_MS
-from antiphon.session.inputs import Heard, Judged
+from antiphon.session.inputs import Heard, Judged, Recognised
 from antiphon.session.listening import Began, Ended, Listening, Paused, Resumed, Still, Stretch, Went
 from antiphon.session.planning import standing
 from antiphon.session.response import Plan
@@ -66,7 +66,7 @@ class Caller:
             case Resumed():
                 self._words.resume(stretch.item_id)
                 yield from self._responses.drop_draft(now)
-            case Ended():
+            case _:  # `Ended`
                 yield from self._ended(stretch, config, rules, now)
 
     # A turn
@@ -105,15 +105,17 @@ class Caller:
 
     # A pause
 
-    def recognised(self, item_id: str, config: SessionConfig, now: float) -> Iterator[Effect]:
-        """The recogniser has told the words of an item whose turn is still open."""
-        text, rules = self._words.text_in_pause(item_id), config.input.turns
-        if text is None or rules is None or item_id != self._listening.turn_id:
+    def recognised(self, news: Recognised, config: SessionConfig, now: float) -> Iterator[Effect]:
+        """The recogniser has told the words of an item whose turn is still open; what it guesses changes nothing."""
+        text, rules = self._words.text_in_pause(news.item_id), config.input.turns
+        if rules is None or news.item_id != self._listening.turn_id:
+            return
+        if text is None or not news.final or news.cut != text[1]:
             return
         if self._judges(rules):
-            yield Judge(item_id, cut=text[1], text=text[0], pcm=self._listening.last(JUDGED_MS))
+            yield Judge(news.item_id, cut=text[1], text=text[0], pcm=self._listening.last(JUDGED_MS))
         if self._listening.is_still:
-            yield from self._draft(item_id, config, rules, now)
+            yield from self._draft(news.item_id, config, rules, now)
 
     def judged(self, news: Judged) -> None:
         """The turn model has spoken; its verdict holds for the pause that it was asked about."""

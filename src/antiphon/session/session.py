@@ -173,7 +173,7 @@ class Session:
         if not self._words.is_hearing(news.item_id):
             yield from self._responses.item_settled(news.item_id, now)
         else:
-            yield from self._caller.recognised(news.item_id, self.config, now)
+            yield from self._caller.recognised(news, self.config, now)
 
     def _unrecognised(self, news: inputs.Unrecognised, now: float) -> Iterator[Effect]:
         yield from self._words.unrecognised(news, now)
