@@ -115,10 +115,10 @@ def answering(answer: Answer) -> Starlette:
 async def running(app: ASGIApp) -> AsyncIterator[str]:
     """The app on a free port; gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        config = uvicorn.Config(app, log_level="critical", ws="none", lifespan="auto", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_config=None, ws="none", lifespan="auto", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         task = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 -- uvicorn tells it in no other way
             await asyncio.sleep(0.005)
         try:
             yield f"http://127.0.0.1:{sock.getsockname()[1]}"
