@@ -102,7 +102,7 @@ def test_a_turn_as_json(question: Path) -> None:
         "usage": report["usage"],
     }
     assert list(times) == ["speech_stopped", "transcript", "first_token", "first_audio", "done"]
-    assert all(75 <= at for at in times.values())
+    assert min(times.values()) >= 75
 
 
 def test_what_is_asked_of_the_server(question: Path) -> None:
