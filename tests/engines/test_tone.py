@@ -152,6 +152,22 @@ def test_a_broken_asr_can_be_played() -> None:
         run_async(main)
 
 
+def test_a_model_that_diarizes_tells_a_segment_per_tone() -> None:
+    """Each pitch is a speaker; other models tell none."""
+
+    async def segments(model: str) -> list[tuple[str, str, float, float]]:
+        hearing = ToneASR().open(HearingOptions(model=model))
+        await hearing.feed(tone(440, 1000) + silence(400) + tone(880, 500) + silence(400))
+        told = (await hearing.settle()).segments
+        return [(segment.speaker, segment.text, segment.start, segment.end) for segment in told]
+
+    assert run_async(lambda: segments("gpt-4o-transcribe-diarize")) == [
+        ("tone_440", "tone 440 hz 1.0 seconds", 0.0, 1.0),
+        ("tone_880", "tone 880 hz 0.5 seconds", 1.0, 1.5),
+    ]
+    assert run_async(lambda: segments("whisper-1")) == []
+
+
 # TTS
 
 

@@ -16,19 +16,23 @@ from corescript import (
     recognises,
     refused,
     settled,
+    silence,
     speech,
     transcribing,
 )
 
 from antiphon.ports import Segment, TokenProb, TranscriptUsage
-from antiphon.protocol.client_events import InputAudioBufferCommit, ResponseCreate, SessionUpdate
+from antiphon.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit, ResponseCreate, SessionUpdate
 from antiphon.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
     LogProb,
     SessionCreated,
     SessionUpdated,
+    TranscriptionInputTokenDetails,
+    TranscriptionTokens,
 )
 from antiphon.protocol.session import ServerVad, Transcription, TranscriptionSessionUpdate
+from antiphon.session.config import Context
 from antiphon.session.inputs import Unrecognised
 
 WHISPER = transcribing(transcription=Transcription(model="whisper-1"))
@@ -227,3 +231,62 @@ def test_the_first_event_says_what_it_is() -> None:
 
     assert (created.session.id, created.session.object) == ("sess_1", "realtime.transcription_session")
     assert names(play(session, SessionUpdate(session=WHISPER))) == ["session.updated"]
+
+
+LIVE = transcribing(transcription=Transcription(model="gpt-live-transcribe"))
+
+
+def test_a_live_model_tells_words_before_the_commit() -> None:
+    """Protocol 8.6: under the id that `committed` will report; nothing is said twice."""
+    session = new_transcription(LIVE)
+
+    assert told(play(session, speech(500), guesses("item_1", "Hello"), silence(500))) == lines("""
+        Hear                                                    item_1 500ms
+        conversation.item.input_audio_transcription.delta       item_1 "Hello"
+        Hear                                                    item_1 500ms
+    """)
+    assert told(play(session, InputAudioBufferCommit())) == lines("""
+        input_audio_buffer.committed   first item_1
+        conversation.item.added        first item_1 user completed input_audio ?
+        conversation.item.done         first item_1 user completed input_audio ?
+        Settle                         item_1 1000ms
+    """)
+    assert told(play(session, recognises("item_1", "Hello world.", of=speech(1000)))) == lines("""
+        conversation.item.input_audio_transcription.delta       item_1 " world."
+        conversation.item.input_audio_transcription.completed   item_1 "Hello world." 1s
+    """)
+    assert told(play(session, speech(200))) == lines("Hear item_2 200ms")
+
+
+def test_what_a_live_model_was_hearing_is_forgotten_with_the_buffer() -> None:
+    """The next append is another item."""
+    session = new_transcription(LIVE)
+    play(session, speech(500))
+
+    assert told(play(session, InputAudioBufferClear())) == lines("""
+        Forget                       item_1
+        input_audio_buffer.cleared
+    """)
+    assert told(play(session, speech(200))) == lines("Hear item_2 200ms")
+
+
+def test_usage_by_the_name_of_the_model() -> None:
+    """Protocol 8.6: tokens for `gpt-4o…`, by the reference's rates; seconds for whisper and live models."""
+    asks = Transcription(model="gpt-4o-transcribe", prompt="two words", keywords=("Antiphon",))
+    session = new_transcription(
+        transcribing(transcription=asks), context=Context(tokens=100, count=lambda text: len(text.split()))
+    )
+    turn = play(session, LOUD, QUIET)
+
+    (completed,) = events(
+        play(session, settled(turn, "Hello there world.")), ConversationItemInputAudioTranscriptionCompleted
+    )
+    assert completed.usage == TranscriptionTokens(
+        total_tokens=12,
+        input_tokens=9,
+        output_tokens=3,
+        input_token_details=TranscriptionInputTokenDetails(text_tokens=3, audio_tokens=6),
+    )
+    silent = play(session, LOUD, QUIET)
+    (completed,) = events(play(session, settled(silent, "")), ConversationItemInputAudioTranscriptionCompleted)
+    assert completed.usage.output_tokens == 0

@@ -13,6 +13,7 @@ Options set delays and failures, so that slow and broken engines can be played; 
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from antiphon.audio.pcm import RATE_HZ, SAMPLE_BYTES, from_float, samples_in, to_float
 from antiphon.engines.registry import EngineSpec, NoOptions
 from antiphon.engines.tone_llm import ToneLLM, ToneLLMOptions
-from antiphon.ports import EngineError, HearingOptions, TokenProb, Transcript
+from antiphon.ports import EngineError, HearingOptions, Segment, TokenProb, Transcript
 
 LOUD_RMS = 0.01
 """What counts as sound: -40 dB below full scale, far above the noise of a quiet line."""
@@ -43,6 +44,8 @@ PITCH_STEP_HZ = 10
 
 LOWEST_HZ = 300
 AMPLITUDE = 0.3
+
+_TONE = re.compile(r"tone (\d+) hz ([\d.]+) seconds")
 
 
 class _Named:
@@ -180,7 +183,9 @@ class ToneHearing:
         if self._engine.says and told:
             told = [(self._engine.says, 1.0)]
         text = ", ".join(words for words, _ in told)
-        return Transcript(text, stable=not self._tone.loud, language="en", tokens=self._tokens(told))
+        return Transcript(
+            text, stable=not self._tone.loud, language="en", tokens=self._tokens(told), segments=self._segments(told)
+        )
 
     async def close(self) -> None:
         """There is nothing to free."""
@@ -199,6 +204,18 @@ class ToneHearing:
         if self._engine.says:
             return self._engine.says if told else ""
         return ", ".join(told)
+
+    def _segments(self, told: list[tuple[str, float]]) -> tuple[Segment, ...]:
+        """A segment per tone for a model that tells speakers apart: each pitch is a speaker; silence takes no time."""
+        if "diarize" not in (self._wanted.model or ""):
+            return ()
+        segments: list[Segment] = []
+        for words, _ in told:
+            found = _TONE.fullmatch(words)
+            speaker, length = (f"tone_{found[1]}", float(found[2])) if found else ("tone", 0.0)
+            start = segments[-1].end if segments else 0.0
+            segments.append(Segment(words, speaker, round(start, 1), round(start + length, 1)))
+        return tuple(segments)
 
     def _tokens(self, told: list[tuple[str, float]]) -> tuple[TokenProb, ...]:
         """The words with their log probabilities; together they are the text."""

@@ -20,11 +20,11 @@ from antiphon.session.drafts import turn_entry
 from antiphon.session.effects import Effect, Judge, Report, Send
 from antiphon.session.input_buffer import MAX_BUFFER_S, MIN_COMMIT_MS
 from antiphon.session.inputs import Heard, Judged, Recognised
-from antiphon.session.listening import Began, Ended, Listening, Paused, Resumed, Still, Stretch, Went
+from antiphon.session.listening import Began, Ended, Listening, Opened, Paused, Resumed, Still, Stretch, Went
 from antiphon.session.planning import standing
 from antiphon.session.response import Plan
 from antiphon.session.responses import Responses
-from antiphon.session.transcription import Transcriptions
+from antiphon.session.transcription import Transcriptions, is_live
 
 JUDGED_MS = 8_000
 """The end of a turn's audio that a turn model is given."""
@@ -49,11 +49,13 @@ class Caller:
             error = structs.replace(errors.buffer_full(MAX_BUFFER_S), event_id=news.event_id)
             yield Send(tell.Error(error=error), to=news.origin)
             return
-        for stretch in self._listening.hear(news.pcm, news.scores, rules):
+        for stretch in self._listening.hear(news.pcm, news.scores, rules, is_live=is_live(config.input.transcription)):
             yield from self._follow(stretch, config, rules or TurnRules(), now)
 
     def _follow(self, stretch: Stretch, config: SessionConfig, rules: TurnRules, now: float) -> Iterator[Effect]:
         match stretch:
+            case Opened():
+                self._words.open(stretch.item_id, config.input.transcription, logprobs=bool(config.include))
             case Went():
                 yield from self._words.hear(stretch.item_id, stretch.pcm)
             case Began():

@@ -24,6 +24,13 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """Audio has come that no turn detection looks at; the item that it will become is heard as it comes."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Went:
     """The turn has gone on with this audio."""
 
@@ -61,7 +68,7 @@ class Ended:
     pcm: bytes
 
 
-Stretch: TypeAlias = Began | Went | Paused | Still | Resumed | Ended
+Stretch: TypeAlias = Began | Opened | Went | Paused | Still | Resumed | Ended
 
 
 class Listening:
@@ -78,10 +85,17 @@ class Listening:
         self._detector = TurnDetector()
         self._told = 0
 
-    def hear(self, pcm: bytes, scores: tuple[Score, ...], rules: TurnRules | None) -> Iterator[Stretch]:
-        """Take more audio, and the scores of the frames that it completed."""
+    def hear(
+        self, pcm: bytes, scores: tuple[Score, ...], rules: TurnRules | None, *, is_live: bool = False
+    ) -> Iterator[Stretch]:
+        """Take more audio, and the scores of the frames that it completed.
+
+        `is_live` asks for the audio as it comes, also without turn detection.
+        """
         self.buffer.append(pcm)
         if rules is None:
+            if is_live:
+                yield from self._stream()
             return
         for score in scores:
             silence_ms = rules.silence_ms(self.finished) if self._judges else rules.unjudged_silence_ms
@@ -95,6 +109,13 @@ class Listening:
             self.buffer.keep_last(max(QUIET_KEPT_MS, rules.prefix_padding_ms))
         else:
             yield from self._tell(self.turn_id, self.buffer.end)
+
+    def _stream(self) -> Iterator[Stretch]:
+        """Without turn detection the turn begins with the buffer, and ends with the commit."""
+        if self.turn_id is None:
+            self.turn_id, self._told = self._new_id("item"), self.buffer.start
+            yield Opened(self.turn_id)
+        yield from self._tell(self.turn_id, self.buffer.end)
 
     def _turned(self, turn: Turn, score: Score, rules: TurnRules) -> Iterator[Stretch]:
         if turn is Turn.STARTED or self.turn_id is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from antiphon.audio.pcm import ms_in, samples_of
-from antiphon.ports import EngineFailed, HearingOptions, Transcribed, Transcript
+from antiphon.ports import EngineFailed, HearingOptions, Transcribed, Transcript, TranscriptUsage
 from antiphon.protocol.errors import SERVER_ERROR
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.server_events import (
@@ -31,10 +31,19 @@ from antiphon.protocol.server_events import (
 )
 from antiphon.protocol.session import Transcription
 from antiphon.protocol.wire import UNSET
-from antiphon.session.config import SessionSettings, given
+from antiphon.session.config import MODELS_WITHOUT_TURN_DETECTION, SessionSettings, given
 from antiphon.session.conversation import Entry
 from antiphon.session.effects import Effect, Forget, Hear, Report, Send, Settle
 from antiphon.session.inputs import Recognised, Unrecognised
+
+LIVE_MODELS = MODELS_WITHOUT_TURN_DETECTION
+"""Names of models whose words are told as they are heard; those of others wait for the commit."""
+
+TOKEN_MODELS = ("gpt-4o", "gpt-transcribe")
+"""How the names of the models begin whose usage is told in tokens; that of others in seconds."""
+
+HEARD_TOKENS_PER_S = 10
+"""By the reference's rates, where the recogniser counts no tokens."""
 
 NO_ASR = "This server has no speech recogniser."
 
@@ -77,7 +86,7 @@ class Transcriptions:
     def open(self, item_id: str, config: Transcription | None, *, logprobs: bool = False) -> None:
         """Begin to hear an item, before or after it is committed."""
         if self._settings.has_asr:
-            self._tracks[item_id] = Track(_options(config, logprobs=logprobs))
+            self._tracks[item_id] = Track(_options(config, logprobs=logprobs), is_shown=is_live(config))
 
     def hear(self, item_id: str, pcm: bytes) -> Iterator[Effect]:
         """Feed audio of an item that is being heard."""
@@ -205,8 +214,24 @@ class Transcriptions:
             ConversationItemInputAudioTranscriptionCompleted(
                 item_id=entry.id,
                 transcript=track.sent,
-                usage=_usage(transcript, track.samples),
+                usage=self._usage(transcript, track),
                 logprobs=logprobs if track.options.logprobs else UNSET,
+            )
+        )
+
+    def _usage(self, transcript: Transcript, track: Track) -> TranscriptionUsage:
+        """Tokens where the recogniser counts them, or the model's name makes a client expect them; or seconds."""
+        if transcript.usage is not None:
+            return _in_tokens(transcript.usage)
+        seconds, context = ms_in(track.samples) / 1000, self._settings.context
+        if context is None or not (track.options.model or "").startswith(TOKEN_MODELS):
+            return TranscriptionDuration(seconds=math.ceil(seconds))
+        asked = " ".join((track.options.prompt or "", *track.options.keywords)).strip()
+        return _in_tokens(
+            TranscriptUsage(
+                text_tokens=context.count(asked) if asked else 0,
+                audio_tokens=math.ceil(seconds * HEARD_TOKENS_PER_S),
+                output_tokens=context.count(transcript.text) if transcript.text else 0,
             )
         )
 
@@ -246,16 +271,18 @@ def _show_words(entry: Entry, text: str) -> None:
         entry.item = structs.replace(entry.item, content=content)
 
 
-def _usage(transcript: Transcript, samples: int) -> TranscriptionUsage:
-    """Tokens where the recogniser counts them, else whole seconds of audio."""
-    if transcript.usage is None:
-        return TranscriptionDuration(seconds=math.ceil(ms_in(samples) / 1000))
-    heard = transcript.usage.text_tokens + transcript.usage.audio_tokens
+def is_live(config: Transcription | None) -> bool:
+    """Whether the client is told words before the commit."""
+    return config is not None and config.model in LIVE_MODELS
+
+
+def _in_tokens(usage: TranscriptUsage) -> TranscriptionTokens:
+    heard = usage.text_tokens + usage.audio_tokens
     return TranscriptionTokens(
-        total_tokens=heard + transcript.usage.output_tokens,
+        total_tokens=heard + usage.output_tokens,
         input_tokens=heard,
-        output_tokens=transcript.usage.output_tokens,
+        output_tokens=usage.output_tokens,
         input_token_details=TranscriptionInputTokenDetails(
-            text_tokens=transcript.usage.text_tokens, audio_tokens=transcript.usage.audio_tokens
+            text_tokens=usage.text_tokens, audio_tokens=usage.audio_tokens
         ),
     )
