@@ -8,9 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import pytest
 from typer.testing import CliRunner
@@ -48,26 +51,53 @@ def run(*words: str, code: int = 0, **environ: str) -> str:
     return done.output
 
 
+@dataclass(frozen=True)
+class Running:
+    """A running `antiphon serve`."""
+
+    process: subprocess.Popen[str]
+    errors: IO[str]
+    first: str
+    """What it printed first: where it listens."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self.first.partition("listens on ")[2].partition(" ")[0]
+
+    @property
+    def socket_url(self) -> str:
+        """Where sessions are opened."""
+        return f"{self.url.replace('http', 'ws')}/v1/realtime?model=m"
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def ended(self, *signals: signal.Signals) -> tuple[int, str, str]:
+        """Exit code, output and errors, after these signals."""
+        for number in signals:
+            self.send(number)
+        assert self.process.stdout is not None
+        printed = self.first + self.process.stdout.read()
+        code = self.process.wait(PATIENCE_S)
+        self.errors.seek(0)
+        return code, printed, self.errors.read()
+
+
 @contextmanager
-def started(*words: str, environ: Mapping[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running `antiphon serve` and its address, which it prints."""
+def started(*words: str) -> Iterator[Running]:
+    """A running `antiphon serve` on a free port; killed at the end if it still runs."""
     command = [ANTIPHON, "serve", "--port", "0", *words]
-    settings = {**os.environ, **(environ or {})}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings) as process:
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
         assert process.stdout is not None
-        first = process.stdout.readline()
         try:
-            yield process, first.partition("listens on ")[2].partition(" ")[0]
+            yield Running(process, errors, process.stdout.readline())
         finally:
             process.kill()
-
-
-def ended(process: subprocess.Popen[str], *signals: signal.Signals) -> tuple[int, str, str]:
-    """Exit code, output and errors of a process after these signals."""
-    for number in signals:
-        process.send_signal(number)
-    out, err = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, out, err
 
 
 async def until_draining(address: str) -> None:
@@ -83,9 +113,10 @@ async def until_draining(address: str) -> None:
 
 def test_serve_says_where_it_listens_and_what_to_type() -> None:
     """Address, engines, a command to try; JSON lines on standard error; SIGTERM ends it with 0."""
-    with started(*TONE) as (process, url):
-        code, out, err = ended(process, signal.SIGTERM)
+    with started(*TONE) as server:
+        code, out, err = server.ended(signal.SIGTERM)
 
+    url = server.url
     assert url.startswith("http://127.0.0.1:")
     assert "Engines: vad tone, turn tone, asr tone, llm tone, tts tone" in out
     assert f"talk --url {url}/v1" in out
@@ -100,8 +131,8 @@ def test_the_tiny_default_model_is_called_tiny(tmp_path: Path) -> None:
     weights.mkdir(parents=True)
     (weights / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"not weights")
 
-    with started("--vad", "tone", "--asr", "tone", "--tts", "tone") as (process, _):
-        code, out, err = ended(process)
+    with started("--vad", "tone", "--asr", "tone", "--tts", "tone") as server:
+        code, out, err = server.ended()
 
     assert "The default model, smollm2-135m, is tiny" in out
     assert "serve --llm openai:http://localhost:11434/v1#qwen3 " in out
@@ -115,16 +146,15 @@ def test_sigterm_lets_a_session_end() -> None:
     """New sessions are refused, the open one goes on; when it has gone, the process ends."""
 
     async def main() -> None:
-        with started(*TONE) as (process, url):
-            address = f"{url.replace('http', 'ws')}/v1/realtime?model=m"
-            async with connect(address) as link:
+        with started(*TONE) as server:
+            async with connect(server.socket_url) as link:
                 await link.recv()
-                process.send_signal(signal.SIGTERM)
-                await until_draining(address)
+                server.send(signal.SIGTERM)
+                await until_draining(server.socket_url)
                 await link.send('{"type": "response.create", "response": {"output_modalities": ["text"]}}')
                 while json.loads(await link.recv())["type"] != "response.done":
                     pass
-            assert ended(process)[0] == 0
+            assert server.ended()[0] == 0
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
@@ -133,18 +163,17 @@ def test_the_deadline_of_the_drain_and_a_second_signal_end_sessions() -> None:
     """After `drain_seconds`, or at once with a second signal, open sessions are closed."""
 
     async def main(words: tuple[str, ...], signals: tuple[signal.Signals, ...]) -> None:
-        with started(*TONE, *words) as (process, url):
-            address = f"{url.replace('http', 'ws')}/v1/realtime?model=m"
-            async with connect(address) as link:
+        with started(*TONE, *words) as server:
+            async with connect(server.socket_url) as link:
                 await link.recv()
                 for number in signals:
-                    process.send_signal(number)
-                    await until_draining(address)
+                    server.send(number)
+                    await until_draining(server.socket_url)
                 with pytest.raises(ConnectionClosed) as closed:
                     await link.recv()
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code in {1001, 1012}
-            assert ended(process)[0] == 0
+            assert server.ended()[0] == 0
 
     asyncio.run(asyncio.wait_for(main(("--drain-seconds", "0.2"), (signal.SIGTERM,)), PATIENCE_S))
     asyncio.run(asyncio.wait_for(main((), (signal.SIGINT, signal.SIGINT)), PATIENCE_S))
@@ -295,14 +324,14 @@ def test_doctor_names_cause_and_remedy(tmp_path: Path) -> None:
 
 def test_health_asks_a_running_server() -> None:
     """0 when it serves, 1 when nobody answers; --ready asks for the engines, too."""
-    with started(*TONE) as (process, url):
-        while '"ready"' not in run_loosely("health", url, "--ready"):
+    with started(*TONE) as server:
+        while '"ready"' not in run_loosely("health", server.url, "--ready"):
             pass
-        assert run("health", url) == '{"status":"ok"}\n'
-        ended(process, signal.SIGTERM)
+        assert run("health", server.url) == '{"status":"ok"}\n'
+        server.ended(signal.SIGTERM)
 
-    said = run("health", url, code=1)
-    assert said.startswith(f"error: {url}/health does not answer: ")
+    said = run("health", server.url, code=1)
+    assert said.startswith(f"error: {server.url}/health does not answer: ")
     assert "hint: " in said
 
 
@@ -319,10 +348,10 @@ def test_version_is_told() -> None:
 def test_talk_asks_a_running_server(tmp_path: Path) -> None:
     """The example question, over a real socket, against engines without models."""
     question = Path(__file__).parents[1] / "examples" / "question.wav"
-    with started(*TONE) as (process, url):
-        words = [ANTIPHON, "talk", str(question), "--url", f"{url}/v1", "--json"]
+    with started(*TONE) as server:
+        words = [ANTIPHON, "talk", str(question), "--url", f"{server.url}/v1", "--json"]
         done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
-        ended(process, signal.SIGTERM)
+        server.ended(signal.SIGTERM)
 
     assert json.loads(done.stdout.splitlines()[0])
     assert (tmp_path / "question.answer.wav").exists()

@@ -48,11 +48,12 @@ def _restored() -> Iterator[None]:
     """Leave logging as it was."""
     root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
     before = (root.handlers[:], root.level, ours.level)
-    levels = {name: logging.getLogger(name).level for name in logs.LIBRARIES}
+    libraries = [logging.getLogger(name) for name in logs.LIBRARIES]
+    states = [(library.level, library.handlers[:], library.propagate) for library in libraries]
     yield
     root.handlers[:], root.level, ours.level = before
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    for library, (level, handlers, propagate) in zip(libraries, states, strict=True):
+        library.level, library.handlers[:], library.propagate = level, handlers, propagate
 
 
 def written(facts: list[Fact], level: str = "info", stream: io.StringIO | None = None, **environ: str) -> list[str]:
@@ -131,6 +132,7 @@ def test_a_traceback_stays_with_its_line() -> None:
 def test_libraries_tell_warnings_only() -> None:
     """A line per request of a library is not what an operator wants to read."""
     stream = io.StringIO()
+    logging.getLogger("uvicorn").propagate = False  # as uvicorn has it when it sets up logging itself
     logs.set_up("debug", "json", {}, stream)
     logging.getLogger("uvicorn.error").info("hello")
     logging.getLogger("uvicorn.error").warning("look")

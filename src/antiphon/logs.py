@@ -41,7 +41,10 @@ def set_up(
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger(ROOT).setLevel(level.upper())
     for name in LIBRARIES:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        library = logging.getLogger(name)
+        library.setLevel(logging.WARNING)
+        library.handlers.clear()  # some bring their own, and keep their lines to themselves
+        library.propagate = True
 
 
 class HumanFormatter(logging.Formatter):
