@@ -39,6 +39,7 @@ from antiphon.protocol.client_events import (
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.server_events import InputAudioBufferSpeechStopped, ResponseDone
 from antiphon.protocol.session import SemanticVad, ServerVad
+from antiphon.session.config import FINISHED_SILENCE_MS, UNJUDGED_SILENCE_MS
 from antiphon.session.inputs import Broke, Heard, Judged, Unrecognised
 
 PATIENT = hearing(turn_detection=ServerVad(silence_duration_ms=384))
@@ -257,6 +258,11 @@ def judged_session(**settings: object) -> Stage:
     return new_session(SEMANTIC, TEXT, has_turn_model=True, **settings)
 
 
+def frames(ms: int) -> int:
+    """In whole frames of 32 ms."""
+    return -(-ms // 32) * 32
+
+
 def stopped_after(session: Stage, sound_ms: int) -> list[int]:
     """When the turn ends in that much silence, in pieces of 32 ms; ms of the session."""
     effects = play(session, (silence(32) for _ in range(sound_ms // 32)))
@@ -264,22 +270,22 @@ def stopped_after(session: Stage, sound_ms: int) -> list[int]:
 
 
 def test_words_that_sound_finished_end_the_turn_soon() -> None:
-    """The turn model is asked in the pause, and its verdict sets the silence that ends the turn: 400 ms."""
+    """The turn model is asked in the pause, and its verdict sets the silence that ends the turn."""
     session = judged_session()
 
     assert told(play(session, LOUD, silence(32)))[-1] == "Settle item_1 352ms going on"
     assert told(play(session, recognises("item_1", "What time is it?", of=speech(352)))) == lines("""
         Judge item_1 352ms "What time is it?" 352ms
     """)
-    assert play(session, Judged("item_1", 352 * 24, 0.9)) == []
-    assert stopped_after(session, 8000) == [320 + 416]
+    assert play(session, Judged("item_1", 352 * 24, 1.0)) == []
+    assert stopped_after(session, 8000) == [320 + frames(FINISHED_SILENCE_MS["auto"])]
 
 
 def test_words_that_sound_unfinished_wait_longer() -> None:
     """4 s, by the reference, at medium eagerness."""
     session = judged_session()
     play(session, LOUD, silence(32), recognises("item_1", "I would like", of=speech(352)))
-    play(session, Judged("item_1", 352 * 24, 0.2))
+    play(session, Judged("item_1", 352 * 24, 0.0))
 
     assert stopped_after(session, 8000) == [320 + 4000]
 
@@ -294,13 +300,13 @@ def test_a_verdict_holds_for_its_own_pause() -> None:
     assert stopped_after(session, 8000) == [672 + 4000]
 
 
-@pytest.mark.parametrize(("eagerness", "silence_ms"), [("low", 1216), ("medium", 800), ("auto", 800), ("high", 480)])
-def test_without_a_judge_silence_decides(eagerness: str, silence_ms: int) -> None:
+@pytest.mark.parametrize("eagerness", ["low", "medium", "auto", "high"])
+def test_without_a_judge_silence_decides(eagerness: str) -> None:
     """semantic_vad where no turn model can judge: plain silence, by eagerness, in whole frames."""
     session = new_session(hearing(turn_detection=SemanticVad(eagerness=eagerness)), TEXT)  # type: ignore[arg-type]  # one of four
     play(session, LOUD)
 
-    assert stopped_after(session, 8000) == [320 + silence_ms]
+    assert stopped_after(session, 8000) == [320 + frames(UNJUDGED_SILENCE_MS[eagerness])]
 
 
 def test_a_judge_without_a_recogniser_cannot_judge() -> None:
@@ -308,7 +314,7 @@ def test_a_judge_without_a_recogniser_cannot_judge() -> None:
     session = judged_session(has_asr=False)
     play(session, LOUD)
 
-    assert stopped_after(session, 8000) == [320 + 800]
+    assert stopped_after(session, 8000) == [320 + frames(UNJUDGED_SILENCE_MS["auto"])]
 
 
 def test_the_words_are_heard_for_the_judge_alone() -> None:
@@ -318,7 +324,7 @@ def test_the_words_are_heard_for_the_judge_alone() -> None:
     )
 
     play(session, LOUD, silence(32), recognises("item_1", "Well.", of=speech(352)))
-    assert told(play(session, Judged("item_1", 352 * 24, 0.9), silence(416)))[-4:] == lines("""
+    assert told(play(session, Judged("item_1", 352 * 24, 1.0), silence(512)))[-4:] == lines("""
         input_audio_buffer.committed   first item_1
         conversation.item.added        first item_1 user completed input_audio ?
         conversation.item.done         first item_1 user completed input_audio ?

@@ -11,11 +11,14 @@ from corechance import (
     DELTAS,
     ITEMS,
     LEVELS,
+    LISTS,
+    MCP_ERRORS,
     REALTIME_UPDATES,
     RESPONSES,
     TRANSCRIPTS,
     USAGES,
     WORDS,
+    good_url,
 )
 from corescript import LINK, Sound, Stage, new_settings, replayed
 from corewatch import Watch
@@ -27,16 +30,19 @@ from antiphon.ports import Delta, Transcript, Usage
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
+from antiphon.protocol.items import McpApprovalResponse
 from antiphon.session.config import Context, shown
 from antiphon.session.effects import Effect, Send, Settle
 from antiphon.session.inputs import (
     Broke,
+    Called,
     Finished,
     Heard,
     Input,
     Joined,
     Judged,
     Left,
+    Listed,
     Produced,
     Received,
     Recognised,
@@ -63,6 +69,8 @@ class CoreMachine(RuleBasedStateMachine):
     @initialize(
         kind=st.sampled_from(["realtime", "realtime", "realtime", "transcription"]),
         has_asr=st.sampled_from([True, True, True, False]),
+        tool_refusal=st.sampled_from([good_url, good_url, None]),
+        follows_up=st.booleans(),
         hears_audio=st.sampled_from([False, False, True]),
         flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
         context=st.sampled_from([None, None, Context(60, lambda text: len(text.split()))]),
@@ -183,6 +191,35 @@ class CoreMachine(RuleBasedStateMachine):
         """The recogniser fails."""
         self.hand(Unrecognised(item_id, "No ears."))
 
+    # Tools
+
+    @precondition(lambda self: self.watch.listings)
+    @rule(data=st.data(), tools=LISTS, error=MCP_ERRORS)
+    def lists(self, data: st.DataObject, tools: Any, error: Any) -> None:
+        """An MCP server answers what it was asked."""
+        item_id = data.draw(st.sampled_from(sorted(self.watch.listings)))
+        self.hand(Listed(item_id, () if error else tools, error))
+
+    @precondition(lambda self: self.watch.tools)
+    @rule(data=st.data(), output=WORDS, error=MCP_ERRORS)
+    def gives(self, data: st.DataObject, output: str, error: Any) -> None:
+        """An MCP tool that works comes to its end."""
+        self.hand(Called(data.draw(st.sampled_from(sorted(self.watch.tools))), output, error))
+
+    @rule(item_id=ITEMS, is_list=st.booleans())
+    def haunts_as_a_tool(self, item_id: str, *, is_list: bool) -> None:
+        """A server or a tool that nobody asked says something."""
+        if item_id not in self.watch.listings | self.watch.tools:
+            assert self.hand(Listed(item_id) if is_list else Called(item_id)) == []
+
+    @precondition(lambda self: self.watch.requests)
+    @rule(data=st.data(), approve=st.booleans())
+    def decides(self, data: st.DataObject, *, approve: bool) -> None:
+        """The client answers a request for approval, perhaps twice."""
+        request_id = data.draw(st.sampled_from(self.watch.requests))
+        item = McpApprovalResponse(approval_request_id=request_id, approve=approve)
+        self.says(said.ConversationItemCreate(item=item), LINK)
+
     @rule(item_id=ITEMS, cut=st.sampled_from([2400, 7680]), finished=st.sampled_from([0.0, 0.5, 1.0]))
     def judges(self, item_id: str, cut: int, finished: float) -> None:
         """The turn model says anything of anything."""
@@ -222,10 +259,19 @@ class CoreMachine(RuleBasedStateMachine):
             if response_id in self.watch.runs:
                 self.hand(Finished(response_id, Usage()))
         self.hand(Received(LINK, said.InputAudioBufferClear()))
-        for response_id in sorted(self.watch.responses):
-            self.hand(Received(LINK, said.ResponseCancel(response_id=response_id)))
+        for item_id in sorted(self.watch.listings):
+            self.hand(Listed(item_id))
+        for _ in range(9):  # as often as responses may follow each other
+            for item_id in sorted(self.watch.tools):
+                self.hand(Called(item_id, "Done."))
+            for response_id in sorted(self.watch.responses):
+                self.hand(Received(LINK, said.ResponseCancel(response_id=response_id)))
         while self.settles:
             self.recognises_what_was_asked(Transcript("Last words."))
+        for request_id in self.watch.requests:
+            item = McpApprovalResponse(approval_request_id=request_id, approve=False)
+            self.hand(Received(LINK, said.ConversationItemCreate(item=item)))
+        assert (self.watch.calls, self.watch.tools, self.watch.listings) == ({}, set(), set())
         assert self.watch.streams == {}, "recogniser streams are left open"
         assert self.watch.undone == set()
         assert replayed(self.session) == self.told

@@ -67,7 +67,7 @@ def work(session: Stage, *sounds: Any) -> list[str]:
             [transcribing(transcription=Transcription(model="whisper-1"))],
             {"kind": "transcription"},
             ["Hear", "Settle"],
-        ),  # type: ignore[union-attr]  # all set
+        ),
     ],
 )
 def test_a_turn_is_heard_when_somebody_wants_its_words(

@@ -30,6 +30,9 @@ from antiphon.protocol.session import (
     VoiceId,
 )
 from antiphon.session.config import (
+    FINISHED_SILENCE_MS,
+    UNFINISHED_SILENCE_MS,
+    UNJUDGED_SILENCE_MS,
     UNLIMITED_S,
     SessionConfig,
     SessionSettings,
@@ -338,10 +341,10 @@ def test_a_transcription_session_updates_what_it_has() -> None:
         (TurnRules(silence_duration_ms=700), None, 700),
         (TurnRules(silence_duration_ms=700), 1.0, 700),
         (TurnRules(kind="semantic_vad"), None, 4000),
-        (TurnRules(kind="semantic_vad"), 0.49, 4000),
-        (TurnRules(kind="semantic_vad"), 0.5, 400),
+        (TurnRules(kind="semantic_vad"), 0.0, 4000),
+        (TurnRules(kind="semantic_vad"), 1.0, FINISHED_SILENCE_MS["medium"]),
         (TurnRules(kind="semantic_vad", eagerness="low"), 0.0, 8000),
-        (TurnRules(kind="semantic_vad", eagerness="high"), 0.9, 250),
+        (TurnRules(kind="semantic_vad", eagerness="high"), 1.0, FINISHED_SILENCE_MS["high"]),
     ],
 )
 def test_how_long_to_wait(rules: TurnRules, finished: float | None, silence_ms: int) -> None:
@@ -349,9 +352,21 @@ def test_how_long_to_wait(rules: TurnRules, finished: float | None, silence_ms: 
     assert rules.silence_ms(finished) == silence_ms
 
 
+def test_who_sounds_finished_waits_less() -> None:
+    """The surer, the shorter; and the more eager."""
+    waits = [TurnRules(kind="semantic_vad").silence_ms(sure / 10) for sure in range(11)]
+    assert waits == sorted(waits, reverse=True)
+
+    for table in (FINISHED_SILENCE_MS, UNFINISHED_SILENCE_MS, UNJUDGED_SILENCE_MS):
+        assert table["low"] > table["medium"] == table["auto"] > table["high"]
+
+
 @pytest.mark.parametrize(
     ("rules", "silence_ms"),
-    [(TurnRules(silence_duration_ms=700), 700), (TurnRules(kind="semantic_vad", eagerness="high"), 450)],
+    [
+        (TurnRules(silence_duration_ms=700), 700),
+        (TurnRules(kind="semantic_vad", eagerness="high"), UNJUDGED_SILENCE_MS["high"]),
+    ],
 )
 def test_how_long_to_wait_where_nobody_judges(rules: TurnRules, silence_ms: int) -> None:
     """Plain silence."""

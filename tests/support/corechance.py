@@ -27,6 +27,9 @@ from antiphon.protocol.items import (
     InputText,
     Item,
     ItemReference,
+    McpHttpError,
+    McpListedTool,
+    McpToolExecutionError,
     Message,
     OutputAudio,
     OutputText,
@@ -116,7 +119,36 @@ HEARING = struct(
 )
 SPEAKING = struct(wire.AudioOutput, format=maybe(FORMATS), voice=maybe(st.sampled_from(["alloy", "ash"])))
 MODALITIES = st.sampled_from([("text",), ("audio",), (), ("text", "audio")])
-TOOLS = st.sampled_from([(), (wire.FunctionTool(name="f"),), (wire.FunctionTool(),)])
+SERVERS = struct(
+    wire.McpTool,
+    server_label=st.sampled_from(["a", "b"]),
+    server_url=maybe(st.sampled_from(["https://good.example", "https://bad.example"])),
+    require_approval=maybe(st.sampled_from(["always", "never"])),
+    allowed_tools=maybe_null(st.just(("f",))),
+)
+TOOLS = st.sampled_from([(), (wire.FunctionTool(name="f"),), (wire.FunctionTool(),)]) | st.lists(
+    struct(
+        wire.McpTool,
+        server_label=st.sampled_from(["a", "b"]),
+        server_url=st.just("https://good.example"),
+        require_approval=st.sampled_from(["never", "never", "always"]),
+    )
+    | SERVERS
+    | st.just(wire.FunctionTool(name="f")),
+    max_size=2,
+).map(tuple)
+CHOICES = st.sampled_from(["auto", "none", wire.ToolChoiceMcp(server_label="a"), wire.ToolChoiceFunction(name="f")])
+LISTS = st.sampled_from([(), (McpListedTool(name="f", input_schema={}), McpListedTool(name="g", input_schema={}))])
+MCP_ERRORS = st.sampled_from(
+    [None, None, McpHttpError(code=500, message="Out."), McpToolExecutionError(message="Out of order.")]
+)
+
+
+def good_url(url: str) -> str | None:
+    """Which servers the operator allows."""
+    return None if "good" in url else "Not this one."
+
+
 INCLUDE = st.sampled_from([(), ("item.input_audio_transcription.logprobs",)])
 REALTIME_UPDATES = struct(
     wire.RealtimeSessionUpdate,
@@ -124,6 +156,7 @@ REALTIME_UPDATES = struct(
     instructions=maybe(WORDS | st.just("word " * 40)),
     output_modalities=maybe(MODALITIES),
     tools=maybe(TOOLS),
+    tool_choice=maybe(CHOICES),
     max_output_tokens=maybe(st.sampled_from([1, 64, "inf"])),
     truncation=maybe(
         st.sampled_from(["auto", "disabled", wire.RetentionRatio(type="retention_ratio", retention_ratio=0.5)])
@@ -148,6 +181,7 @@ PARAMS = {
         )
     ),
     "tools": maybe(TOOLS),
+    "tool_choice": maybe(CHOICES),
     "max_output_tokens": maybe(st.sampled_from([1, "inf"])),
     "metadata": maybe_null(st.just({"a": "b"})),
 }
@@ -183,8 +217,8 @@ DELTAS: st.SearchStrategy[Delta] = st.one_of(
     st.builds(
         CallDelta,
         st.sampled_from([0, 1]),
-        name=st.just("f"),
-        arguments=st.sampled_from(["", "{", "}"]),
+        name=st.sampled_from(["f", "f", "g", "a_f"]),
+        arguments=st.sampled_from(["", "{", "}", "{}"]),
         call_id=st.sampled_from(["", "call_a"]),
     ),
     st.builds(Ending, st.sampled_from(["max_output_tokens", "content_filter"])),

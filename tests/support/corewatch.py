@@ -10,10 +10,30 @@ from typing import Any
 
 from antiphon.audio.pcm import samples_in, samples_of
 from antiphon.protocol import server_events as tell
-from antiphon.protocol.items import FunctionCall, Item, Message, OutputAudio, OutputText
+from antiphon.protocol.items import (
+    FunctionCall,
+    Item,
+    McpApprovalRequest,
+    McpCall,
+    Message,
+    OutputAudio,
+    OutputText,
+)
 from antiphon.protocol.response import Response
-from antiphon.session.effects import Effect, Forget, Hear, Judge, Release, Respond, Send, Settle, Stop
-from antiphon.session.inputs import Broke, Finished, Input, Recognised, Unrecognised
+from antiphon.session.effects import (
+    CallTool,
+    Effect,
+    Forget,
+    Hear,
+    Judge,
+    ListTools,
+    Release,
+    Respond,
+    Send,
+    Settle,
+    Stop,
+)
+from antiphon.session.inputs import Broke, Called, Finished, Input, Listed, Recognised, Unrecognised
 
 MAX_JUDGED_MS = 8_000
 
@@ -27,7 +47,25 @@ PartEvent = (
     | tell.ResponseContentPartAdded
     | tell.ResponseContentPartDone
 )
-CallEvent = tell.ResponseFunctionCallArgumentsDelta | tell.ResponseFunctionCallArgumentsDone
+CallEvent = (
+    tell.ResponseFunctionCallArgumentsDelta
+    | tell.ResponseFunctionCallArgumentsDone
+    | tell.ResponseMcpCallArgumentsDelta
+    | tell.ResponseMcpCallArgumentsDone
+)
+McpCallEvent = tell.ResponseMcpCallInProgress | tell.ResponseMcpCallCompleted | tell.ResponseMcpCallFailed
+ToolsEvent = tell.McpListToolsInProgress | tell.McpListToolsCompleted | tell.McpListToolsFailed
+
+PART_STEPS = (
+    ["part.added", "words.done", "part.done"],
+    ["part.added", "audio.done", "words.done", "part.done"],
+)
+STEPS: dict[type, tuple[list[str], ...]] = {
+    FunctionCall: (["arguments.done"],),
+    Message: PART_STEPS,
+    McpApprovalRequest: ([],),
+}
+"""What comes between an item's `added` and its `done`."""
 
 
 @dataclass
@@ -46,7 +84,8 @@ class WatchedResponse:
     """One response from `created` to `done`."""
 
     response: Response
-    output: list[Item] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    """The ids of the items that the model has made."""
     open: OutputItem | None = None
 
     @property
@@ -58,7 +97,7 @@ class WatchedResponse:
         """One item at a time, numbered in order, empty."""
         assert self.open is None, event
         assert event.output_index == len(self.output), event
-        assert status_of(event.item) == "in_progress", event
+        assert status_of(event.item) in ("in_progress", NO_STATUS), event
         self.open = OutputItem(str(event.item.id), event.output_index)
 
     def part(self, event: PartEvent) -> None:
@@ -90,12 +129,17 @@ class WatchedResponse:
     def call(self, event: CallEvent) -> None:
         """Arguments belong to the open call, and add up."""
         item = self._open_item(event)
-        if isinstance(event, tell.ResponseFunctionCallArgumentsDelta):
-            assert item.closed == []
-            item.text += event.delta
-        else:
-            assert event.arguments == item.text
-            item.closed.append("arguments.done")
+        assert item.closed == []
+        match event:
+            case tell.ResponseFunctionCallArgumentsDelta() | tell.ResponseMcpCallArgumentsDelta():
+                item.text += event.delta
+            case tell.ResponseFunctionCallArgumentsDone():
+                assert event.arguments == item.text
+                item.closed.append("arguments.done")
+            case tell.ResponseMcpCallArgumentsDone():
+                assert event.arguments == item.text or (event.arguments, item.text) == ("{}", "")
+                self.output.append(item.id)
+                self.open = None  # the model has made it; from now on it is the tool's
 
     def _open_item(self, event: Any) -> OutputItem:
         assert self.open is not None, event
@@ -107,21 +151,16 @@ class WatchedResponse:
         item = self.open
         assert item is not None
         assert (event.item.id, event.output_index) == (item.id, item.index)
-        audio = ["part.added", "audio.done", "words.done", "part.done"]
-        expected = {
-            FunctionCall: (["arguments.done"],),
-            Message: (["part.added", "words.done", "part.done"], audio),
-        }[type(event.item)]
-        assert item.closed in expected, (item, event)
+        assert item.closed in STEPS[type(event.item)], (item, event)
         assert item_text(event.item) == item.text
-        assert status_of(event.item) in ("completed", "incomplete")
-        self.output.append(event.item)
+        assert status_of(event.item) in ("completed", "incomplete", NO_STATUS)
+        self.output.append(item.id)
         self.open = None
 
     def done(self, response: Response) -> None:
         """All items are closed and listed; the status is final."""
         assert self.open is None
-        assert response.output == tuple(self.output)
+        assert [item.id for item in response.output] == self.output
         assert response.status != "in_progress"
         assert (response.status == "completed") == (response.status_details is None)
         assert response.usage is not None
@@ -155,6 +194,16 @@ class Watch:
     transcribed: set[str] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
     """Items that were added and are not done."""
+    calls: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """MCP calls that the model has made and that have not ended: response and index."""
+    tools: set[str] = field(default_factory=set)
+    """Those of them whose tools work."""
+    decided: set[str] = field(default_factory=set)
+    """Those that have failed or completed, and whose item is not done yet."""
+    listings: set[str] = field(default_factory=set)
+    """MCP servers that have been asked for their tools."""
+    requests: list[str] = field(default_factory=list)
+    """Approvals that were asked for."""
 
     def heard_from_engines(self, news: Input) -> None:
         """An engine has come to its end by itself: what it ran is no more."""
@@ -167,6 +216,10 @@ class Watch:
                 stream = self.streams.get(item_id)
                 if stream is not None and stream.is_closing and cut == stream.samples:
                     del self.streams[item_id]
+            case Listed(item_id):
+                self.listings.discard(item_id)
+            case Called(item_id):
+                self.tools.discard(item_id)
             case _:
                 pass
 
@@ -184,6 +237,14 @@ class Watch:
                     self.runs[response_id] = False
                 case Stop(response_id):
                     self.runs.pop(response_id, None)
+                    self.tools = {item_id for item_id in self.tools if self.calls[item_id][0] != response_id}
+                case ListTools(item_id):
+                    assert item_id not in self.listings
+                    self.listings.add(item_id)
+                case CallTool(response_id, item_id):
+                    assert self.calls[item_id][0] == response_id
+                    assert item_id not in self.tools
+                    self.tools.add(item_id)
                 case Hear() | Settle() | Forget() | Judge():
                     self._recogniser(effect)
                 case _:
@@ -191,7 +252,9 @@ class Watch:
         assert len([r for r in self.responses.values() if r.in_conversation]) <= 1, "two default responses"
         for response_id, is_draft in self.runs.items():
             assert is_draft or response_id in self.responses, f"{response_id} runs for nobody"
-        assert self.undone <= {r.open.id for r in self.responses.values() if r.open}, "added and never done"
+        making = {r.open.id for r in self.responses.values() if r.open}
+        assert self.undone <= making | self.listings | set(self.calls), "added and never done"
+        assert self.tools <= set(self.calls), "a tool works for nobody"
 
     def _recogniser(self, effect: Hear | Settle | Forget | Judge) -> None:
         match effect:
@@ -224,10 +287,20 @@ class Watch:
             case tell.ResponseOutputItemAdded():
                 self.known_items.add(str(event.item.id))
                 self.responses[event.response_id].added(event)
+            case tell.ResponseOutputItemDone(item=McpCall()):
+                self.decided.remove(str(event.item.id))
+                assert (event.response_id, event.output_index) == self.calls.pop(str(event.item.id))
             case tell.ResponseOutputItemDone():
                 self.responses[event.response_id].item_done(event)
             case _ if isinstance(event, CallEvent):
                 self.responses[event.response_id].call(event)
+                if isinstance(event, tell.ResponseMcpCallArgumentsDone):
+                    self.calls[event.item_id] = (event.response_id, event.output_index)
+            case _ if isinstance(event, McpCallEvent):
+                assert self.calls[event.item_id][1] == event.output_index
+                assert event.item_id not in self.decided
+                if not isinstance(event, tell.ResponseMcpCallInProgress):
+                    self.decided.add(event.item_id)
             case _ if isinstance(event, PartEvent):
                 self.responses[event.response_id].part(event)
             case _:
@@ -257,6 +330,8 @@ class Watch:
                 | tell.ConversationItemInputAudioTranscriptionFailed()
             ):
                 self._transcription(event)
+            case _ if isinstance(event, ToolsEvent):
+                assert event.item_id in self.known_items
             case tell.ConversationItemTruncated() | tell.InputAudioBufferSpeechStopped():
                 assert event.item_id in self.known_items
             case tell.ConversationItemRetrieved():
@@ -271,6 +346,8 @@ class Watch:
         self.order.insert(0 if previous is None else self.order.index(previous) + 1, item_id)
         self.known_items.add(item_id)
         self.undone.add(item_id)
+        if isinstance(event.item, McpApprovalRequest):
+            self.requests.append(item_id)
 
     def _before(self, item_id: str) -> str | None:
         index = self.order.index(item_id) if item_id in self.order else 0
@@ -290,9 +367,13 @@ class Watch:
             self.transcribed.add(event.item_id)
 
 
+NO_STATUS = "none"
+"""Of items that have no status: those of MCP."""
+
+
 def status_of(item: Item) -> Any:
     """The status, of items that have one."""
-    return getattr(item, "status", None)
+    return getattr(item, "status", NO_STATUS)
 
 
 def part_text(part: tell.Part) -> str:
@@ -304,6 +385,8 @@ def item_text(item: Item) -> str:
     """The words or the arguments of an item of a response."""
     if isinstance(item, FunctionCall):
         return item.arguments
+    if isinstance(item, McpApprovalRequest):
+        return ""
     assert isinstance(item, Message)
     (part,) = item.content
     assert isinstance(part, OutputText | OutputAudio)
