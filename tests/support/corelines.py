@@ -11,9 +11,32 @@ from msgspec import UNSET, Struct
 from antiphon.audio.pcm import RATE_HZ, ms_in, samples_of
 from antiphon.protocol import server_events as tell
 from antiphon.protocol.errors import ErrorDetail
-from antiphon.protocol.items import InputAudio, InputText, Item, Message, OutputAudio, OutputText
+from antiphon.protocol.items import (
+    InputAudio,
+    InputText,
+    Item,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
+    Message,
+    OutputAudio,
+    OutputText,
+)
 from antiphon.protocol.response import Failed, Response
-from antiphon.session.effects import Close, Effect, Hear, Judge, Report, Respond, Send, Settle, Warm
+from antiphon.session.effects import (
+    CallTool,
+    Close,
+    Effect,
+    Hear,
+    Judge,
+    ListTools,
+    Report,
+    Respond,
+    Send,
+    Settle,
+    Warm,
+)
 
 
 def told(effects: Iterable[Effect]) -> list[str]:
@@ -48,11 +71,27 @@ def item_line(item: Item) -> str:
         words += [item.role, *((item.status,) if item.status else ())]
         return " ".join([*words, *map(_part, item.content)])
     words.append(type_of(item))
+    if isinstance(item, McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse):
+        return " ".join([*words, *_mcp(item)])
     for name in ("status", "call_id", "name", "arguments", "output"):
         value = getattr(item, name, UNSET)
         if value is not UNSET:
             words.append(_text(value) if name in ("arguments", "output") else value)
     return " ".join(words)
+
+
+def _mcp(item: McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse) -> Iterator[str]:
+    match item:
+        case McpListTools():
+            yield from (item.server_label, *(tool.name for tool in item.tools))
+        case McpApprovalResponse():
+            yield from (item.approval_request_id, "yes" if item.approve else "no")
+        case _:
+            yield from (f"{item.server_label}.{item.name}", _text(item.arguments))
+    if isinstance(item, McpCall):
+        yield from ("approved", item.approval_request_id) if item.approval_request_id else ()
+        yield from ("gave", _text(item.output)) if isinstance(item.output, str) else ()
+        yield from ("failed", _text(item.error.message)) if item.error else ()
 
 
 def _line(effect: Effect) -> Iterator[str]:
@@ -68,6 +107,10 @@ def _line(effect: Effect) -> Iterator[str]:
             yield from ("Settle", item_id, f"{ms_in(cut)}ms", *(() if last else ("going on",)))
         case Judge(item_id, cut, text, pcm):
             yield from ("Judge", item_id, f"{ms_in(cut)}ms", _text(text), _ms(pcm))
+        case ListTools(item_id, server):
+            yield from ("ListTools", item_id, server.label)
+        case CallTool(response_id, item_id, server, name, arguments):
+            yield from ("CallTool", response_id, item_id, f"{server.label}.{name}", _text(arguments))
         case Respond(response_id, prompt):
             yield from ("Respond", response_id, *(("draft",) if prompt.draft else ()))
         case Close(code, reason):

@@ -212,9 +212,9 @@ class Calls:
         ended, self._ended = self._ended, []
         return ended
 
-    def has_open(self, response_id: str) -> bool:
-        """Whether the response has calls that have not ended."""
-        return bool(self._of(response_id))
+    def open_of(self, response_id: str) -> set[str]:
+        """The calls of a response that have not ended."""
+        return {call.item.id for call in self._of(response_id)}
 
     def _of(self, response_id: str) -> list[Call]:
         return [call for call in self._open.values() if call.response_id == response_id]

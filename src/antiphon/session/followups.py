@@ -43,9 +43,13 @@ class Followups:
         if self._settings.follows_up and McpCall in kinds and FunctionCall not in kinds:
             self._expected.append(Followup(answer.id, answer.plan, tuple(answer.output)))
 
-    def supersede(self) -> None:
-        """A response begins that knows all calls which have ended."""
-        self._expected = [one for one in self._expected if not one.plan.in_conversation or not self._is_due(one)]
+    def supersede(self, awaited: set[str]) -> None:
+        """A response begins in the conversation that knows all calls which have ended, and waits for `awaited`."""
+        self._expected = [
+            one
+            for one in self._expected
+            if not one.plan.in_conversation or not self.calls.open_of(one.response_id) <= awaited
+        ]
 
     def due(self, *, is_free: bool) -> list[Plan]:
         """The responses that begin now; `is_free` says whether one may speak in the conversation."""
@@ -56,7 +60,7 @@ class Followups:
         return [self._next(one) for one in (*beside, *inside)]
 
     def _is_due(self, one: Followup) -> bool:
-        return not self.calls.has_open(one.response_id)
+        return not self.calls.open_of(one.response_id)
 
     def _next(self, one: Followup) -> Plan:
         plan = one.plan

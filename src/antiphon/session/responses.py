@@ -85,7 +85,7 @@ class Responses:
             yield from self.create(plan, now)
             return
         draft, effects = kept
-        self._followups.supersede()
+        self._followups.supersede(set())
         yield from self._open_answer(draft.response_id, replace(plan, offer=self._offer(plan)), now).created()
         yield from effects
         for news in draft.kept:
@@ -107,9 +107,13 @@ class Responses:
         return answer
 
     def create(self, plan: Plan, now: float) -> Iterator[Effect]:
-        """Begin a response; its engine starts once the words and the tools that it needs are known."""
+        """Begin a response; its engine starts once the words and the tools that it needs are known.
+
+        It also waits for MCP calls that run, unless it answers the caller, who need not be silent meanwhile.
+        """
+        running = set() if plan.follows_turn else self._calls.running(plan.context)
         if plan.in_conversation:
-            self._followups.supersede()
+            self._followups.supersede(running)
         answer = self._open_answer(self._settings.new_id("resp"), plan, now)
         yield from answer.created()
         for entry in plan.context:
@@ -120,9 +124,7 @@ class Responses:
                     yield from self._fail(answer, NO_ASR, None, SERVER_ERROR, now)
                     return
                 answer.waits_for.add(entry.id)
-        answer.waits_for |= self._listings.awaited(plan.config.tools)
-        if not plan.follows_turn:  # the caller need not wait for a tool to be spoken to
-            answer.waits_for |= self._calls.running(plan.context)
+        answer.waits_for |= self._listings.awaited(plan.config.tools) | running
         if not answer.waits_for:
             yield from self._start(answer, now)
 

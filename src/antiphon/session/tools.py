@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from msgspec import structs
@@ -197,8 +198,11 @@ def _names(label: str, name: str) -> Iterator[str]:
     """Names to try: the tool's own, then with its server's, then numbered."""
     yield _clean(name)
     yield (longer := _clean(f"{label}_{name}"))
-    for number in itertools.count(2):
-        yield f"{longer[: MAX_NAME_LENGTH - len(str(number)) - 1]}_{number}"
+    yield from map(partial(_numbered, longer), itertools.count(2))
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name[: MAX_NAME_LENGTH - len(str(number)) - 1]}_{number}"
 
 
 def _clean(name: str) -> str:
