@@ -1,0 +1,98 @@
+"""The processes of a run: our server, the stubs, and the load generator, each pinned where that is asked for."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+HERE = Path(__file__).parent
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 15.0
+TONE = ("--vad", "silero", "--asr", "tone", "--llm", "tone", "--tts", "tone")
+"""No model but the VAD."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Realtime server."""
+
+    url: str
+    pid: int
+
+
+@contextlib.contextmanager
+def antiphon(flags: Sequence[str], core: int | None = None) -> Iterator[Server]:
+    """Our server, as an operator starts it, once it is ready."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "antiphon"), "serve", "--port", str(port)]
+    command += ["--log-level", "warning", "--max-sessions", "5000", *flags]
+    with _process(command, core) as process:
+        _until_it_answers(f"http://127.0.0.1:{port}/readyz", process)
+        yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", process.pid)
+
+
+@contextlib.contextmanager
+def stubs(core: int | None = None, flags: Sequence[str] = ()) -> Iterator[str]:
+    """The stub engines; gives their base URL."""
+    port = free_port()
+    with _process([sys.executable, str(HERE / "stubs.py"), "--port", str(port), *flags], core) as process:
+        _until_it_answers(f"http://127.0.0.1:{port}/", process)
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+def load(server: Server, scenario: str, *flags: object, core: int | None = None) -> dict[str, Any]:
+    """Run the generator to its end; what it has seen."""
+    command = [sys.executable, str(HERE / "load.py"), scenario, "--url", server.url, "--pid", str(server.pid)]
+    command += [str(flag) for flag in flags]
+    done = subprocess.run(_pinned(command, core), capture_output=True, text=True, check=False)  # noqa: S603 -- ours
+    if done.returncode:
+        raise RuntimeError(f"The load generator failed:\n{done.stderr[-2000:]}")
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def last_core() -> int:
+    """The core that servers are pinned to; the generator has the first."""
+    return max(os.sched_getaffinity(0))
+
+
+def _pinned(command: list[str], core: int | None) -> list[str]:
+    return command if core is None else ["taskset", "-c", str(core), *command]
+
+
+@contextlib.contextmanager
+def _process(command: list[str], core: int | None) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(_pinned(command, core), stdout=subprocess.DEVNULL) as process:  # noqa: S603 -- ours
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    limit = time.monotonic() + START_LIMIT_S
+    while process.poll() is None and time.monotonic() < limit:
+        with contextlib.suppress(httpx2.TransportError):
+            if httpx2.get(url).status_code < 500:  # 503: still warming
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"{process.args!r} did not start.")
