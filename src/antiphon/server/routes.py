@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,9 +27,12 @@ REALTIME_PATHS = ("/v1/realtime", "/openai/realtime", "/openai/v1/realtime")
 """The provider's, and Azure's of beta and of GA."""
 CLIENT_SECRET_PATHS = ("/v1/realtime/client_secrets", "/openai/v1/realtime/client_secrets")
 BETA_SESSION_PATHS = ("/v1/realtime/sessions", "/openai/realtimeapi/sessions")
+BETA_TRANSCRIPTION_PATH = "/v1/realtime/transcription_sessions"
 
 MAX_BODY_BYTES = 1024 * 1024
 """Instructions and tools of a session, many times over."""
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Roof(Protocol):
@@ -61,21 +64,41 @@ class Roof(Protocol):
 
 def routes(roof: Roof) -> Sequence[BaseRoute]:
     """All routes of a house."""
-    born = int(datetime.now(UTC).timestamp())
+    mint = roof.mint
+    return [
+        *(Route(path, _health) for path in ("/health", "/healthz")),
+        *(Route(path, _ready(roof)) for path in ("/ready", "/readyz")),
+        Route("/version", _version),
+        Route("/v1/models", _models(roof)),
+        *(WebSocketRoute(path, realtime_endpoint(roof.serve_link, roof.gate)) for path in REALTIME_PATHS),
+        *(Route(path, _minting(roof, mint.client_secret), methods=["POST"]) for path in CLIENT_SECRET_PATHS),
+        *(Route(path, _minting(roof, mint.beta_session), methods=["POST"]) for path in BETA_SESSION_PATHS),
+        Route(BETA_TRANSCRIPTION_PATH, _minting(roof, mint.beta_transcription_session), methods=["POST"]),
+    ]
 
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
 
-    async def ready(_: Request) -> Response:
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _version(_: Request) -> Response:
+    return JSONResponse({"name": "antiphon", "version": version("antiphon")})
+
+
+def _ready(roof: Roof) -> Endpoint:
+    async def endpoint(_: Request) -> Response:
         told = {"status": roof.status, "engines": dict(roof.pool.names), "sessions": roof.app.sessions}
         if roof.pool.failure is not None:
             told["reason"] = str(roof.pool.failure)
         return JSONResponse(told, HTTPStatus.OK if roof.is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
-    async def versions(_: Request) -> Response:
-        return JSONResponse({"name": "antiphon", "version": version("antiphon")})
+    return endpoint
 
-    async def models(request: Request) -> Response:
+
+def _models(roof: Roof) -> Endpoint:
+    born = int(datetime.now(UTC).timestamp())
+
+    async def endpoint(request: Request) -> Response:
         refusal = _refusal(request, roof.gate)
         if refusal is not None:
             return refusal
@@ -84,35 +107,24 @@ def routes(roof: Roof) -> Sequence[BaseRoute]:
         ]
         return JSONResponse({"object": "list", "data": rows})
 
-    def minting(mint: Callable[[bytes, str], Answer]) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint that makes an ephemeral key; not for those who hold no more than one."""
+    return endpoint
 
-        async def endpoint(request: Request) -> Response:
-            refusal = _refusal(request, roof.gate)
-            if refusal is not None:
-                return refusal
-            body = await _body_of(request)
-            if body is None:
-                return _error(errors.body_too_large(MAX_BODY_BYTES), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            key = key_in(request.headers, (), request.query_params)
-            status, told = mint(body, roof.gate.principal_of(key) or "")
-            return JSONResponse(told, status)
 
-        return endpoint
+def _minting(roof: Roof, mint: Callable[[bytes, str], Answer]) -> Endpoint:
+    """An endpoint that makes an ephemeral key; not for those who hold no more than one."""
 
-    async def realtime(link: Link) -> None:
-        await roof.serve_link(link)
+    async def endpoint(request: Request) -> Response:
+        refusal = _refusal(request, roof.gate)
+        if refusal is not None:
+            return refusal
+        body = await _body_of(request)
+        if body is None:
+            return _error(errors.body_too_large(MAX_BODY_BYTES), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        key = key_in(request.headers, (), request.query_params)
+        status, told = mint(body, roof.gate.principal_of(key) or "")
+        return JSONResponse(told, status)
 
-    return [
-        *(Route(path, health) for path in ("/health", "/healthz")),
-        *(Route(path, ready) for path in ("/ready", "/readyz")),
-        Route("/version", versions),
-        Route("/v1/models", models),
-        *(WebSocketRoute(path, realtime_endpoint(realtime, roof.gate)) for path in REALTIME_PATHS),
-        *(Route(path, minting(roof.mint.client_secret), methods=["POST"]) for path in CLIENT_SECRET_PATHS),
-        *(Route(path, minting(roof.mint.beta_session), methods=["POST"]) for path in BETA_SESSION_PATHS),
-        Route("/v1/realtime/transcription_sessions", minting(roof.mint.beta_transcription_session), methods=["POST"]),
-    ]
+    return endpoint
 
 
 async def _body_of(request: Request) -> bytes | None:
