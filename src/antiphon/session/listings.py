@@ -93,11 +93,13 @@ class Listings:
             yield Send(McpListToolsInProgress(item_id=listing.item_id))
         yield ListTools(listing.item_id, server_of(listing.server))
 
+    def awaits(self, item_id: str) -> bool:
+        """Whether a server is being asked for this item."""
+        return any(one.item_id == item_id and one.tools is None for one in self._listings)
+
     def listed(self, news: Listed) -> Iterator[Effect]:
-        """A server has answered."""
-        listing = next((one for one in self._listings if one.item_id == news.item_id and one.tools is None), None)
-        if listing is None:
-            return
+        """A server has answered that was asked."""
+        listing = next(one for one in self._listings if one.item_id == news.item_id)
         listing.tools = tuple(tool for tool in news.tools if is_allowed(tool, listing.server))
         listing.has_failed = news.error is not None
         if news.error is not None:

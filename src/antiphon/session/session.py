@@ -300,8 +300,9 @@ class Session:
     # Tools
 
     def _listed(self, news: inputs.Listed, now: float) -> Iterator[Effect]:
-        yield from self._listings.listed(news)
-        yield from self._responses.item_settled(news.item_id, now)
+        if self._listings.awaits(news.item_id):
+            yield from self._listings.listed(news)
+            yield from self._responses.item_settled(news.item_id, now)
 
     def _called(self, news: inputs.Called, now: float) -> Iterator[Effect]:
         yield from self._calls.called(news, is_held=self._calls.response_of(news.item_id) in self._responses)
