@@ -4,7 +4,9 @@
 A test compares the pages with what this would write, so they cannot grow stale.
 """
 
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,5 @@ PAGES = {"configuration.md": configuration, "catalogue.md": catalogue, "cli.md":
 if __name__ == "__main__":
     for file_name, page in PAGES.items():
         (HERE / file_name).write_text(page(), "utf-8")
+    sys.path.append(str(HERE.parents[1] / "tests" / "support"))
+    import_module("conformance").write()  # records from running servers
