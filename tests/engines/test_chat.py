@@ -132,7 +132,7 @@ def test_mcp_calls_read_like_function_calls() -> None:
     assert messages[0]["tool_calls"] == called("m1", "m2", "m3")
     assert [message["content"] for message in messages[1:]] == [
         "sunny",
-        "error: McpToolExecutionError(message='no')",
+        "error: no",
         NO_OUTPUT_YET,
     ]
 

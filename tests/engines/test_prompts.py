@@ -15,6 +15,7 @@ from antiphon.protocol.items import (
     Item,
     McpApprovalRequest,
     McpCall,
+    McpHttpError,
     McpListTools,
     Message,
     OutputAudio,
@@ -33,6 +34,10 @@ PICTURE = InputImage(image_url="data:image/png;base64,AA==")
         (FunctionCallOutput(call_id="c", output="sunny"), "sunny"),
         (McpCall(id="m", server_label="s", name="f", arguments="{}", output="ok"), "f {} ok"),
         (McpCall(id="m", server_label="s", name="f", arguments="{}"), "f {}"),
+        (
+            McpCall(id="m", server_label="s", name="f", arguments="{}", error=McpHttpError(code=500, message="broken")),
+            "f {} error: broken",
+        ),
         (McpListTools(server_label="s", tools=()), ""),
         (McpApprovalRequest(id="m", server_label="s", name="f", arguments="{}"), ""),
     ],

@@ -1,13 +1,23 @@
 """The tone LLM obeys a small command language."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from answering import CLOCK, WEATHER, asking, assistant, deltas_of, run_async, text_in, user
 
 from antiphon.engines.tone_llm import REMEMBERED_SESSIONS, ToneLLM, ToneLLMOptions, ToneRun
 from antiphon.ports import CallDelta, Delta, Ending, EngineError, Prompt, TextDelta, Usage
-from antiphon.protocol.items import FunctionCall, FunctionCallOutput, InputAudio, InputImage, InputText, Message
+from antiphon.protocol.items import (
+    FunctionCall,
+    FunctionCallOutput,
+    InputAudio,
+    InputImage,
+    InputText,
+    McpCall,
+    McpToolExecutionError,
+    Message,
+)
 from antiphon.protocol.session import ToolChoiceFunction
 
 
@@ -56,6 +66,22 @@ def test_the_output_of_a_function_is_told() -> None:
     prompt = Prompt("s", "", (user("weather?"), call, FunctionCallOutput(call_id="call_1", output="sunny")))
 
     assert text_in(answer(prompt)) == "The function gave: sunny"
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"output": "5"}, "The function gave: 5"),
+        ({"output": ""}, "The function gave: "),
+        ({"error": McpToolExecutionError(message="no")}, "The function gave: error: no"),
+        ({}, "The function has not answered yet."),
+    ],
+)
+def test_the_output_of_an_mcp_tool_is_told(keys: dict[str, Any], told: str) -> None:
+    """The call holds it itself."""
+    call = McpCall(id="m1", server_label="s", name="add", arguments="{}", **keys)
+
+    assert text_in(answer(Prompt("s", "", (user("call add"), call)))) == told
 
 
 def test_pictures_are_counted() -> None:

@@ -7,7 +7,7 @@ instead, and an output without a call is left out.
 
 from typing import Any, TypeAlias
 
-from antiphon.engines.prompts import images_of, said
+from antiphon.engines.prompts import given_by, images_of, said
 from antiphon.ports import Prompt
 from antiphon.protocol.items import FunctionCall, FunctionCallOutput, InputImage, Item, McpCall, Message
 from antiphon.protocol.session import FunctionTool
@@ -87,8 +87,8 @@ def _call_of(item: Item, outputs: dict[str, str], n: int) -> tuple[dict[str, Any
             output = outputs.get(call_id, NO_OUTPUT_YET)
         case McpCall():
             call_id = item.id
-            failure = f"error: {item.error}" if item.error else NO_OUTPUT_YET
-            output = item.output if isinstance(item.output, str) else failure
+            given = given_by(item)
+            output = NO_OUTPUT_YET if given is None else given
         case _:
             return None
     function = {"name": item.name, "arguments": item.arguments or "{}"}

@@ -37,6 +37,13 @@ def images_of(message: Message) -> tuple[InputImage, ...]:
     return tuple(part for part in message.content if isinstance(part, InputImage))
 
 
+def given_by(call: McpCall) -> str | None:
+    """What an MCP tool gave, or why it gave nothing; None while it has not answered."""
+    if call.error:
+        return f"error: {call.error.message}"
+    return call.output if isinstance(call.output, str) else None
+
+
 def text_of(item: Item) -> str:
     """Everything of an item that costs tokens, as text; empty for what no model is shown."""
     match item:
@@ -47,6 +54,6 @@ def text_of(item: Item) -> str:
         case FunctionCallOutput(output=output):
             return output
         case McpCall(name=name, arguments=arguments):
-            return f"{name} {arguments} {item.output or ''}".rstrip()
+            return f"{name} {arguments} {given_by(item) or ''}".rstrip()
         case _:
             return ""

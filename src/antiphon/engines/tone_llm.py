@@ -15,8 +15,8 @@ It answers the last thing that the caller said, without regard to case:
 | `what are your instructions?` | the instructions |
 | anything else | `You said: ` and these words |
 
-Where the last item is the output of a function, the answer is `The function gave: ` and the output. With
-pictures it begins with `I see 1 image.`; without any item it is `Hello.`
+Where the last item is the output of a function, or an MCP call that has one, the answer is `The function gave: ` and
+the output. With pictures it begins with `I see 1 image.`; without any item it is `Hello.`
 
 `tool_choice` counts: `none` turns commands to call into speech; `required` calls the first tool with `{}` where
 no call was asked for, and a named function calls that one.
@@ -35,9 +35,9 @@ from typing import Literal, cast
 
 import msgspec
 
-from antiphon.engines.prompts import images_of, said, text_of
+from antiphon.engines.prompts import given_by, images_of, said, text_of
 from antiphon.ports import CallDelta, Delta, Ending, EngineError, Prompt, TextDelta, Usage
-from antiphon.protocol.items import FunctionCallOutput, Message
+from antiphon.protocol.items import FunctionCallOutput, McpCall, Message
 from antiphon.protocol.session import ToolChoiceFunction
 
 SLOW_TOKEN_MS = 200.0
@@ -165,6 +165,9 @@ def plan_of(prompt: Prompt) -> Plan:
     last = prompt.items[-1] if prompt.items else None
     if isinstance(last, FunctionCallOutput):
         return Plan(f"The function gave: {last.output}")
+    if isinstance(last, McpCall):
+        given = given_by(last)
+        return Plan("The function has not answered yet." if given is None else f"The function gave: {given}")
     asked = [item for item in prompt.items if isinstance(item, Message) and item.role == "user"]
     if not asked:
         return Plan("Hello.")

@@ -88,7 +88,7 @@ def _text(entry: Entry) -> str:
     if isinstance(item, FunctionCall):
         return f"{item.name} {item.arguments}"
     if isinstance(item, McpCall):
-        return f"{item.name} {item.arguments} {item.output or ''}"
+        return f"{item.name} {item.arguments} {item.output or (item.error.message if item.error else '')}"
     return item.output if isinstance(item, FunctionCallOutput) else ""
 
 
