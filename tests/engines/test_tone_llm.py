@@ -105,6 +105,11 @@ def test_calls_are_made_as_told() -> None:
     ]
 
 
+def test_one_call_where_calls_may_not_be_parallel() -> None:
+    """The first of them."""
+    assert answer(asking("call f call g", parallel_tool_calls=False)) == [CallDelta(0, "f", "{}", "call_tone_0")]
+
+
 def test_tool_choice_counts() -> None:
     """`none` forbids, `required` and a name force, and a command comes before both."""
     tools = (WEATHER, CLOCK)

@@ -108,6 +108,18 @@ def test_the_voice_is_locked_once_it_was_heard() -> None:
     assert refused(play(session, answer_as(voice="ash"))).code == "cannot_update_voice"
 
 
+def test_the_speed_is_fixed_while_an_answer_runs() -> None:
+    """Protocol 5.6: only between responses; the same speed is still fine."""
+    session = new_session(speaking(speed=1.25))
+    play(session, typed("Hello"), ResponseCreate())
+
+    error = refused(play(session, update(speaking(speed=1.5))))
+    assert (error.code, error.param) == ("invalid_value", "session.audio.output.speed")
+    assert names(play(session, update(speaking(speed=1.25)))) == ["session.updated"]
+    play(session, finishes("resp_1"))
+    assert names(play(session, update(speaking(speed=1.5)))) == ["session.updated"]
+
+
 def test_a_written_answer_does_not_lock_the_voice() -> None:
     """Even when the engine speaks it; the sound is nobody's."""
     session = new_session(TEXT)

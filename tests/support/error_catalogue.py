@@ -320,6 +320,14 @@ async def a_second_response(caller: Caller) -> Made:
     return made(errors.active_response, first)
 
 
+async def another_speed(caller: Caller) -> Made:
+    """While a response is running."""
+    await caller.ask("hang after 1", output_modalities=["text"])
+    await caller.until("response.created")
+    await err(caller, update(audio={"output": {"speed": 1.25}}))
+    return made(errors.not_allowed, SPEED, "The speed can only be changed between responses.")
+
+
 async def another_voice(caller: Caller) -> Made:
     """After the first audio."""
     await caller.ask("say hi.")
@@ -350,6 +358,7 @@ async def more_than_was_said(caller: Caller) -> Made:
 
 STORIES: dict[str, Play] = {
     "active_response": a_second_response,
+    "not_allowed": another_speed,
     "cannot_update_voice": another_voice,
     "cannot_update_voice, response": another_voice_for_one_response,
     "truncate_too_long": more_than_was_said,

@@ -19,7 +19,7 @@ Where the last item is the output of a function, or an MCP call that has one, th
 the output. With pictures it begins with `I see 1 image.`; without any item it is `Hello.`
 
 `tool_choice` counts: `none` turns commands to call into speech; `required` calls the first tool with `{}` where
-no call was asked for, and a named function calls that one.
+no call was asked for, and a named function calls that one. Without `parallel_tool_calls` only the first is made.
 
 A token is a word. `cached_tokens` are the words that the prompt has in common, from its start, with the last
 prompt of the same session.
@@ -211,6 +211,8 @@ def _calls(words: str, prompt: Prompt) -> tuple[CallDelta, ...]:
         case _:
             forced = ""
     wanted = _asked_calls(words) or ([(forced, "{}")] if forced else [])
+    if not prompt.parallel_tool_calls:
+        wanted = wanted[:1]
     return tuple(CallDelta(n, name, arguments, f"call_tone_{n}") for n, (name, arguments) in enumerate(wanted))
 
 

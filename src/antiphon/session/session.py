@@ -39,6 +39,8 @@ from antiphon.session.transcription import Transcriptions
 MAX_QUEUED_RESPONSES = 16
 """Responses that wait for the running one (preview); one more is refused like a second response of GA."""
 
+SPEED_IS_FIXED = "The speed can only be changed between responses."
+
 EXPIRED = 1001
 """The close code of a session that has reached its end."""
 
@@ -147,6 +149,8 @@ class Session:
         after = apply(self.config, event.session, self._settings, has_spoken=self._responses.has_spoken)
         if isinstance(after, ErrorDetail):
             return after
+        if self._responses.active_id is not None and after.output.speed != self.config.output.speed:
+            return errors.not_allowed("session.audio.output.speed", SPEED_IS_FIXED)
         before, self.config = self.config, after
         return self._updated(before, event.session)
 
