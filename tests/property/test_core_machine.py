@@ -13,6 +13,7 @@ from corechance import (
     LEVELS,
     LISTS,
     MCP_ERRORS,
+    NAMES,
     REALTIME_UPDATES,
     RESPONSES,
     TRANSCRIPTS,
@@ -206,11 +207,10 @@ class CoreMachine(RuleBasedStateMachine):
         """An MCP tool that works comes to its end."""
         self.hand(Called(data.draw(st.sampled_from(sorted(self.watch.tools))), output, error))
 
-    @rule(item_id=ITEMS, is_list=st.booleans())
+    @rule(item_id=NAMES, is_list=st.booleans())
     def haunts_as_a_tool(self, item_id: str, *, is_list: bool) -> None:
-        """A server or a tool that nobody asked says something."""
-        if item_id not in self.watch.listings | self.watch.tools:
-            assert self.hand(Listed(item_id) if is_list else Called(item_id)) == []
+        """A server or a tool that nobody asked says something: nobody hears it."""
+        assert self.hand(Listed(item_id) if is_list else Called(item_id)) == []
 
     @precondition(lambda self: self.watch.requests)
     @rule(data=st.data(), approve=st.booleans())

@@ -8,7 +8,7 @@ from antiphon.audio.pcm import samples_in, samples_of
 from antiphon.session.config import TurnRules
 from antiphon.session.input_buffer import MAX_BUFFER_S, QUIET_KEPT_MS
 from antiphon.session.inputs import Score
-from antiphon.session.listening import Began, Ended, Listening, Paused, Resumed, Still, Stretch, Went
+from antiphon.session.listening import Began, Ended, Listening, Opened, Paused, Resumed, Still, Stretch, Went
 
 RULES = TurnRules(prefix_padding_ms=64)
 FRAME = samples_in(32)
@@ -22,13 +22,14 @@ class Ear:
         self.rules = rules
         self._end = 0
 
-    def hear(self, pattern: str) -> list[str]:
+    def hear(self, pattern: str, *, is_live: bool = False) -> list[str]:
         """One append of these frames, and what came of it, in words."""
         scores = []
         for letter in pattern:
             scores.append(Score(self._end, self._end + FRAME, 0.9 if letter == "x" else 0.05))
             self._end += FRAME
-        return list(in_words(self.listening.hear(bytes(2 * FRAME * len(pattern)), tuple(scores), self.rules)))
+        pcm = bytes(2 * FRAME * len(pattern))
+        return list(in_words(self.listening.hear(pcm, tuple(scores), self.rules, is_live=is_live)))
 
 
 def in_words(stretches: Iterator[Stretch]) -> Iterator[str]:
@@ -40,7 +41,7 @@ def in_words(stretches: Iterator[Stretch]) -> Iterator[str]:
                 yield f"{item_id} went on for {samples_of(pcm) // 24}"
             case Ended(item_id, end_ms, pcm):
                 yield f"{item_id} ended at {end_ms}: {samples_of(pcm) // 24}"
-            case Paused(item_id) | Still(item_id) | Resumed(item_id):
+            case Opened(item_id) | Paused(item_id) | Still(item_id) | Resumed(item_id):
                 yield f"{item_id} {type(stretch).__name__.lower()}"
 
 
@@ -82,6 +83,18 @@ def test_without_detection_audio_is_only_kept() -> None:
     assert ear.hear("xxxx....") == []
     item_id, pcm = ear.listening.take()
     assert (item_id, len(pcm)) == ("item_1", 8 * 2 * FRAME)
+
+
+def test_a_live_model_hears_as_the_audio_comes() -> None:
+    """Also without detection, from what is in the buffer already; what was begun is heard to its end."""
+    ear = Ear(rules=None)
+    ear.hear("..")
+
+    assert ear.hear("x", is_live=True) == ["item_1 opened", "item_1 went on for 96"]
+    assert ear.hear("x", is_live=True) == ["item_1 went on for 32"]
+    assert ear.hear("x", is_live=False) == ["item_1 went on for 32"]
+    assert ear.listening.take()[0] == "item_1"
+    assert ear.hear("x", is_live=False) == []
 
 
 def test_quiet_audio_is_let_go() -> None:

@@ -9,6 +9,7 @@ from antiphon.protocol.items import FunctionCall, InputAudio, InputText, Message
 from antiphon.protocol.server_events import ConversationItemInputAudioTranscriptionCompleted, LogProb
 from antiphon.protocol.session import Transcription
 from antiphon.protocol.wire import UNSET
+from antiphon.session.config import Context
 from antiphon.session.conversation import Entry
 from antiphon.session.drafts import turn_entry
 from antiphon.session.effects import Effect, Hear, Settle
@@ -131,6 +132,24 @@ def test_logprobs_only_where_they_are_asked_for() -> None:
         assert event.logprobs == shown
 
 
+@pytest.mark.parametrize(
+    ("config", "cost"),
+    [
+        (Transcription(model="gpt-4o-transcribe"), "1+2 tokens"),
+        (Transcription(model="gpt-4o-transcribe", prompt="Names:", keywords=("Ada",)), "3+2 tokens"),
+        (WHISPER, "1s"),
+        (Transcription(), "1s"),
+    ],
+)
+def test_tokens_where_the_name_makes_a_client_expect_them(config: Transcription, cost: str) -> None:
+    """By the reference's rates, 10 a second of audio, and by the model's own count of text."""
+    words = new_words(context=Context(1000, lambda text: len(text.split())))
+    list(words.commit(turn_entry("item_1", pcm=PCM), config, now=1.0))
+
+    (*_, completed) = words.recognised(recognises("item_1", "Hello there.", of=SAMPLES), now=1.0)
+    assert told([completed]) == [f'conversation.item.input_audio_transcription.completed item_1 "Hello there." {cost}']
+
+
 def test_who_spoke_when() -> None:
     """Segments come with the words, numbered, before `completed`."""
     words = new_words()
@@ -251,6 +270,66 @@ def test_a_failure_before_the_commit() -> None:
     assert facts(effects) == [EngineFailed("sess_1", "asr", "No ears.")]
     assert told(effects) == []
     assert told(words.commit(turn_entry("item_1", pcm=PCM), WHISPER, now=1.0))[0] == "Hear item_1 100ms"
+
+
+def test_a_failure_that_the_client_did_not_ask_about() -> None:
+    """No event: it did not want the words. The item is known to be unheard."""
+    words = new_words()
+    entry, _ = committed(words, config=None)
+
+    assert told(words.unrecognised(Unrecognised("item_1", "No ears."), now=2.0)) == []
+    assert entry.is_unheard
+
+
+LIVE = Transcription(model="gpt-live-transcribe")
+
+
+def live() -> Transcriptions:
+    """A live model has told a word of an item that is not committed yet."""
+    words = new_words()
+    words.open("item_1", LIVE)
+    list(words.hear("item_1", PCM))
+    assert told(words.recognised(guesses("item_1", "Hello"), now=0.5)) == lines("""
+        conversation.item.input_audio_transcription.delta item_1 "Hello"
+    """)
+    return words
+
+
+@pytest.mark.parametrize("config", [LIVE, WHISPER, None])
+def test_what_a_live_model_has_begun_is_told_to_its_end(config: Transcription | None) -> None:
+    """Whatever the client has changed until the commit: deltas are followed by `completed`, and add up to it."""
+    words = live()
+    list(words.commit(turn_entry("item_1", pcm=PCM), config, now=1.0))
+
+    assert told(words.recognised(recognises("item_1", "Hello.", of=SAMPLES), now=1.0)) == lines("""
+        conversation.item.input_audio_transcription.delta       item_1 "."
+        conversation.item.input_audio_transcription.completed   item_1 "Hello." 1s
+    """)
+
+
+@pytest.mark.parametrize("config", [LIVE, None])
+def test_a_live_model_that_fails_before_the_commit(config: Transcription | None) -> None:
+    """The item is heard again when it is committed; what the client was told stays told."""
+    words = live()
+    assert told(words.unrecognised(Unrecognised("item_1", "No ears."), now=0.6)) == []
+
+    assert told(words.commit(turn_entry("item_1", pcm=PCM), config, now=1.0)) == lines("""
+        Hear     item_1 100ms
+        Settle   item_1 100ms
+    """)
+    assert told(words.recognised(recognises("item_1", "Hello.", of=SAMPLES), now=1.0)) == lines("""
+        conversation.item.input_audio_transcription.delta       item_1 "."
+        conversation.item.input_audio_transcription.completed   item_1 "Hello." 1s
+    """)
+
+
+def test_a_live_item_that_is_forgotten() -> None:
+    """Its id is never used again; nothing is remembered of it."""
+    words = live()
+    list(words.unrecognised(Unrecognised("item_1", "No ears."), now=0.6))
+    list(words.forget("item_1"))
+
+    assert list(words.commit(turn_entry("item_1", pcm=PCM), None, now=1.0)) == []
 
 
 def test_news_of_a_forgotten_item_is_dropped() -> None:

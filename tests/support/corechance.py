@@ -106,7 +106,7 @@ DETECTIONS = st.one_of(
 )
 TRANSCRIPTIONS = struct(
     wire.Transcription,
-    model=maybe(st.sampled_from(["whisper-1", "gpt-live-transcribe"])),
+    model=maybe(st.sampled_from(["whisper-1", "gpt-live-transcribe", "gpt-live-transcribe"])),
     language=maybe_null(st.just("en")),
     languages=maybe(st.just(("en",))),
 )

@@ -184,6 +184,7 @@ class Watch:
     """The conversation, as a client knows it."""
     known_items: set[str] = field(default_factory=set)
     """Every item id that was ever told."""
+    deleted: set[str] = field(default_factory=set)
     responses: dict[str, WatchedResponse] = field(default_factory=dict)
     """In progress."""
     ended: set[str] = field(default_factory=set)
@@ -316,6 +317,7 @@ class Watch:
                 assert event.previous_item_id == self._before(item_id)
             case tell.ConversationItemDeleted():
                 self.order.remove(event.item_id)
+                self.deleted.add(event.item_id)
             case tell.InputAudioBufferSpeechStarted() | tell.InputAudioBufferTimeoutTriggered():
                 assert event.item_id not in self.known_items
                 self.known_items.add(event.item_id)
@@ -345,6 +347,7 @@ class Watch:
         previous = event.previous_item_id
         self.order.insert(0 if previous is None else self.order.index(previous) + 1, item_id)
         self.known_items.add(item_id)
+        self.deleted.discard(item_id)
         self.undone.add(item_id)
         if isinstance(event.item, McpApprovalRequest):
             self.requests.append(item_id)
@@ -354,13 +357,16 @@ class Watch:
         return self.order[index - 1] if index else None
 
     def _transcription(self, event: Any) -> None:
-        """Of items in the conversation; the deltas add up to the transcript, and nothing follows it."""
-        assert event.item_id in self.order, event
+        """The deltas add up to the transcript, and nothing follows it; deltas of live models come before the item."""
         assert event.item_id not in self.transcribed, event
         if isinstance(event, tell.ConversationItemInputAudioTranscriptionDelta):
             assert event.delta
+            assert event.item_id not in self.deleted, event
+            self.known_items.add(event.item_id)
             self.transcripts[event.item_id] = self.transcripts.get(event.item_id, "") + event.delta
-        elif isinstance(event, tell.ConversationItemInputAudioTranscriptionCompleted):
+            return
+        assert event.item_id in self.order, event
+        if isinstance(event, tell.ConversationItemInputAudioTranscriptionCompleted):
             assert event.transcript == self.transcripts.get(event.item_id, "")
             self.transcribed.add(event.item_id)
         elif isinstance(event, tell.ConversationItemInputAudioTranscriptionFailed):

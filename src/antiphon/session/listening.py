@@ -94,7 +94,7 @@ class Listening:
         """
         self.buffer.append(pcm)
         if rules is None:
-            if is_live:
+            if is_live or self.turn_id is not None:  # what was begun is heard to its end
                 yield from self._stream()
             return
         for score in scores:

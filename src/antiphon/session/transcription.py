@@ -78,6 +78,8 @@ class Transcriptions:
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
         self._tracks: dict[str, Track] = {}
+        self._told: dict[str, str] = {}
+        """What the client was told of items whose recogniser failed before the commit."""
 
     def is_hearing(self, item_id: str) -> bool:
         """Whether a recogniser works on the item."""
@@ -86,7 +88,8 @@ class Transcriptions:
     def open(self, item_id: str, config: Transcription | None, *, logprobs: bool = False) -> None:
         """Begin to hear an item, before or after it is committed."""
         if self._settings.has_asr:
-            self._tracks[item_id] = Track(_options(config, logprobs=logprobs), is_shown=is_live(config))
+            options, sent = _options(config, logprobs=logprobs), self._told.pop(item_id, "")
+            self._tracks[item_id] = Track(options, is_shown=is_live(config), sent=sent)
 
     def hear(self, item_id: str, pcm: bytes) -> Iterator[Effect]:
         """Feed audio of an item that is being heard."""
@@ -100,7 +103,7 @@ class Transcriptions:
     ) -> Iterator[Effect]:
         """The item is in the conversation: ask for its final words if anybody wants them."""
         track = self._tracks.get(entry.id)
-        if track is None and config is None:
+        if track is None and config is None and entry.id not in self._told:
             return
         if track is None:
             yield from self.demand(entry, now, config, logprobs=logprobs)
@@ -110,7 +113,8 @@ class Transcriptions:
         if track is None:
             yield self._failed(entry.id, NO_ASR, None)
             return
-        track.entry, track.settled_at, track.is_shown = entry, now, config is not None
+        track.entry, track.settled_at = entry, now
+        track.is_shown = config is not None or track.sent != ""  # what was begun is told to its end
         if track.text is not None:
             yield from self._complete(track, entry, track.text, now)
         elif track.is_shown:
@@ -154,6 +158,7 @@ class Transcriptions:
 
     def forget(self, item_id: str) -> Iterator[Effect]:
         """The item is gone; its words are not wanted."""
+        self._told.pop(item_id, None)
         if self._tracks.pop(item_id, None) is not None:
             yield Forget(item_id)
 
@@ -174,15 +179,18 @@ class Transcriptions:
                 yield from self._delta(news.item_id, track, track.stable)
 
     def unrecognised(self, news: Unrecognised, now: float) -> Iterator[Effect]:
-        """The recogniser failed; the words stay unknown."""
+        """The recogniser failed; the words stay unknown. Before the commit that is no news: it will be tried again."""
         track = self._tracks.pop(news.item_id, None)
         if track is None:
             return
         session_id = self._settings.session_id
         yield Report(EngineFailed(session_id, "asr", news.message))
-        if track.entry is not None:
-            track.entry.is_unheard = True
-            yield Report(Transcribed(session_id, news.item_id, (now - track.settled_at) * 1000, failed=True))
+        if track.entry is None:
+            if track.sent:
+                self._told[news.item_id] = track.sent
+            return
+        track.entry.is_unheard = True
+        yield Report(Transcribed(session_id, news.item_id, (now - track.settled_at) * 1000, failed=True))
         if track.is_shown:
             yield self._failed(news.item_id, news.message, news.code)
 
