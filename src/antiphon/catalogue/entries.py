@@ -106,6 +106,19 @@ _ENTRIES = (
         FromHub("Qwen/Qwen3-8B-GGUF", "main", ("Qwen3-8B-Q4_K_M.gguf",)),
     ),
     Entry(
+        "smart-turn",
+        "turn",
+        "smart-turn",
+        "Smart Turn v3.2 for CPUs: hears from the voice whether the caller has finished.",
+        "BSD-2-Clause",
+        12_109_725,
+        FromWheels(
+            "smart-turn-v3.2-cpu.onnx",
+            (WheelPart("pipecat-ai", "1.14.0", "pipecat/audio/turn/smart_turn/data/*.onnx"),),
+            "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+        ),
+    ),
+    Entry(
         "whisper-small.en",
         "asr",
         "whisper",

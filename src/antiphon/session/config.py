@@ -3,6 +3,7 @@
 `SessionConfig` has every key filled in; `apply` makes the next one or says exactly what is wrong.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -54,17 +55,14 @@ NOISE_STRENGTH = 1.0
 MODELS_WITHOUT_TURN_DETECTION = ("gpt-realtime-whisper", "gpt-live-transcribe")
 """In transcription sessions; in a realtime session the turns are the model's that answers."""
 
-FINISHED_SILENCE_MS = {"low": 600, "medium": 400, "auto": 400, "high": 250}
-"""`semantic_vad`: the silence that ends a turn whose words sound finished, by eagerness."""
+FINISHED_SILENCE_MS = {"low": 500, "medium": 350, "auto": 350, "high": 150}
+"""`semantic_vad`: the silence that ends a turn that is finished for certain, by eagerness; `bench/semantic.py`."""
 
 UNFINISHED_SILENCE_MS = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
 """`semantic_vad`: the longest wait for a caller who sounds as if there is more to come; by the reference."""
 
 UNJUDGED_SILENCE_MS = {"low": 1200, "medium": 800, "auto": 800, "high": 450}
 """`semantic_vad` where no turn model or no recogniser can judge: plain silence, by eagerness."""
-
-FINISHED = 0.5
-"""From this probability on, a turn counts as finished."""
 
 UNLIMITED_S = 365 * 24 * 3600
 """What `expires_at` shows when the operator sets no limit; the wire wants a number."""
@@ -102,6 +100,8 @@ class SessionSettings:
     """The size of the model's context; None: nothing is ever left out."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """The operator's prompt templates by id, or by `id@version`; `{{name}}` stands for a variable."""
+    takes_duplicates: bool = False
+    """Whether a client's item may have an id that is in use already; the id then means the newer item."""
     initial: SessionUpdateBody | None = None
     """What the session begins with, as if the client had sent it before it connected."""
     tool_refusal: Refusal | None = None
@@ -135,12 +135,13 @@ class TurnRules:
     def silence_ms(self, finished: float | None) -> int:
         """The silence that ends a turn which is `finished` with this probability.
 
-        None: not judged yet. Only `semantic_vad` asks.
+        None: not judged yet. Only `semantic_vad` asks. Between the shortest and the longest wait, each doubt
+        counts by ratio: half as sure is not half of 4 s, but the geometric mean of both.
         """
         if self.kind == "server_vad":
             return self.silence_duration_ms
-        table = FINISHED_SILENCE_MS if finished is not None and finished >= FINISHED else UNFINISHED_SILENCE_MS
-        return table[self.eagerness]
+        shortest, longest = FINISHED_SILENCE_MS[self.eagerness], UNFINISHED_SILENCE_MS[self.eagerness]
+        return round(shortest * math.pow(longest / shortest, 1 - (finished or 0.0)))
 
     @property
     def unjudged_silence_ms(self) -> int:
