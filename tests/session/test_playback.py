@@ -64,6 +64,16 @@ def test_a_long_word_is_not_half_understood() -> None:
     assert speech.truncate(1000) == "Say:"
 
 
+@pytest.mark.parametrize("span", [(-9, -3), (-9, 4), (4, 2), (90, 99), (0, 0)])
+def test_an_engine_that_miscounts(span: tuple[int, int]) -> None:
+    """What it says of its spans may be wrong, and cuts the words wrong; it breaks nothing."""
+    for end_ms in (0, 300, 1000):
+        speech = spoken(("Hello. ", 500))
+        speech.add(silence(500), span)
+
+        assert speech.transcript.startswith(speech.truncate(end_ms))
+
+
 def test_forgotten_sound() -> None:
     """The words stay."""
     speech = spoken(("Hello.", 1000))

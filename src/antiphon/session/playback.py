@@ -23,14 +23,15 @@ class Speech:
         return ms_in(samples_of(self.pcm))
 
     def add(self, pcm: bytes, span: tuple[int, int]) -> None:
-        """Take one more piece; `span` is in characters of the item's transcript."""
+        """Take one more piece; `span` is in characters of the item's transcript, which is as good as the engine is."""
         if self._is_cut:
             return  # still being generated, and the caller has heard enough of it
         self.pcm += pcm
+        first, last = max(0, span[0]), max(0, *span)
         samples = samples_of(pcm)
-        if self._spans and self._spans[-1][:2] == span:
+        if self._spans and self._spans[-1][:2] == (first, last):
             samples += self._spans.pop()[2]
-        self._spans.append((*span, samples))
+        self._spans.append((first, last, samples))
 
     def truncate(self, end_ms: int) -> str:
         """Cut the audio, and give the words that were heard by then."""
