@@ -64,27 +64,24 @@ class Runner:
         self._inbox = Inbox()
         self._members = Members(options)
         self._tasks = TaskOwner(self._break_off)
-        self._performer = Performer(
-            self._members,
-            Hearings(engines.asr, self._inbox.put, self._tasks, options.engine_limit_s),
-            Judges(engines.turn, self._inbox.put, self._tasks, meter, core.session_id),
-            Answers(
-                engines.responder,
-                self._inbox.put,
-                self._members.room,
-                self._tasks,
-                options.engine_limit_s,
-                allowance=allowance,
-            ),
-            meter,
-            tools=ToolCalls(engines.tools, self._inbox.put, self._tasks, options.tool_limit_s),
-            allowance=allowance,
-        )
+        self._performer = self._hands(engines, options, allowance)
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
         """The deadline that the timer is set to, or whose Tick is on its way."""
         self._has_scores = True
         self._tasks.start(self._run(), f"session {core.session_id}")
+
+    def _hands(self, engines: EngineSet, options: RuntimeOptions, allowance: Allowance) -> Performer:
+        put, tasks = self._inbox.put, self._tasks
+        return Performer(
+            self._members,
+            Hearings(engines.asr, put, tasks, options.engine_limit_s),
+            Judges(engines.turn, put, tasks, self._meter, self._core.session_id),
+            Answers(engines.responder, put, self._members.room, tasks, options.engine_limit_s, allowance=allowance),
+            self._meter,
+            tools=ToolCalls(engines.tools, put, tasks, options.tool_limit_s),
+            allowance=allowance,
+        )
 
     @property
     def links(self) -> int:
