@@ -4,6 +4,7 @@ The machine makes inputs at random; `corewatch` says what must hold of the effec
 is replayed on a fresh one, which has to do the same.
 """
 
+import os
 from typing import Any
 
 from corechance import (
@@ -21,17 +22,18 @@ from corechance import (
     WORDS,
     good_url,
 )
-from corescript import LINK, Sound, Stage, new_settings, replayed
+from corescript import LINK, Sound, Stage, new_settings, replayed, says
 from corewatch import Watch
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from antiphon.ports import Delta, Transcript, Usage
+from antiphon.ports import CallDelta, Delta, Transcript, Usage
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
-from antiphon.protocol.items import McpApprovalResponse
+from antiphon.protocol.items import McpApprovalResponse, McpListedTool
+from antiphon.protocol.session import McpTool, RealtimeSessionUpdate
 from antiphon.session.config import Context, shown
 from antiphon.session.effects import Effect, Send, Settle
 from antiphon.session.inputs import (
@@ -52,6 +54,9 @@ from antiphon.session.inputs import (
     Unrecognised,
 )
 
+EXAMPLES = int(os.environ.get("CORE_EXAMPLES", "200"))
+"""How many sessions are played: 20 s of them by default; a few thousand find more."""
+CUTS = st.none() | st.sampled_from([0, 10, 150, 9000])
 ORIGINS = st.sampled_from([LINK, "link_2"])
 
 
@@ -144,6 +149,48 @@ class CoreMachine(RuleBasedStateMachine):
         self.recognises_what_was_asked(Transcript(words))
         self.hand(self.session.append_of(Sound(960, 0.0, b"\0\0")))
         self.recognises_what_was_asked(Transcript(words))
+
+    @rule(sentences=st.lists(st.sampled_from([20, 100, 300]), min_size=1, max_size=3), ends=st.booleans(), cut=CUTS)
+    def is_answered_aloud(self, sentences: list[int], *, ends: bool, cut: int | None) -> None:
+        """The client asks, the engine speaks as it should, and the client may cut what was said."""
+        self.says(said.ResponseCreate(), LINK)
+        for response_id in self.speaking():
+            for number, ms in enumerate(sentences):
+                for piece in says(response_id, (f"Sentence {number}. ", ms), start=12 * number):
+                    self.hand(piece)
+            if ends:
+                self.hand(Finished(response_id, Usage(5, 0, 7)))
+        if cut is not None and self.watch.order:
+            truncate = said.ConversationItemTruncate(item_id=self.watch.order[-1], content_index=0, audio_end_ms=cut)
+            self.says(truncate, LINK)
+
+    @rule(
+        approval=st.sampled_from(["never", "never", "always"]),
+        calls=st.lists(st.sampled_from(["f", "g"]), min_size=1, max_size=3),
+        arguments=st.sampled_from(["{}", "", "["]),
+        end=st.sampled_from(["finishes", "breaks", "goes on", "is cancelled"]),
+    )
+    def is_answered_by_a_tool(self, approval: Any, calls: list[str], arguments: str, end: str) -> None:
+        """The client brings a server, which names its tools, and the engine calls some of them."""
+        server = McpTool(server_label="a", server_url="https://good.example", require_approval=approval)
+        self.says(said.SessionUpdate(session=RealtimeSessionUpdate(tools=(server,))), LINK)
+        for item_id in sorted(self.watch.listings):
+            self.hand(Listed(item_id, tuple(McpListedTool(name=name, input_schema={}) for name in ("f", "g"))))
+        self.says(said.ResponseCreate(), LINK)
+        for response_id in self.speaking():
+            for number, name in enumerate(calls):
+                self.hand(Produced(response_id, CallDelta(number, name=name, arguments=arguments)))
+            if end == "finishes":
+                self.hand(Finished(response_id, Usage()))
+            elif end == "breaks":
+                self.hand(Broke(response_id, "Out of order."))
+            elif end == "is cancelled":
+                self.says(said.ResponseCancel(), LINK)
+
+    def speaking(self) -> list[str]:
+        """The response that speaks in the conversation, if its engine runs."""
+        runs = (response_id for response_id, is_draft in self.watch.runs.items() if not is_draft)
+        return [response_id for response_id in runs if self.watch.responses[response_id].in_conversation]
 
     @rule()
     def brings_no_audio(self) -> None:
@@ -296,7 +343,7 @@ def state(session: Stage) -> Any:
 
 TestCore = CoreMachine.TestCase
 TestCore.settings = settings(
-    max_examples=int(__import__("os").environ.get("CORE_EXAMPLES", "150")),
+    max_examples=EXAMPLES,
     stateful_step_count=40,
     deadline=None,
     report_multiple_bugs=False,
