@@ -129,6 +129,21 @@ def test_a_request_that_is_refused(row: Request) -> None:
     play(scene)
 
 
+def test_an_operator_may_have_ids_taken_twice() -> None:
+    """As the provider does: the item comes back behind the one of the same id, and both are in the context."""
+
+    async def scene() -> None:
+        async with serving(catalogue.DUPLICATES) as url, dial(url) as caller:
+            for _ in range(2):
+                await caller.say("conversation.item.create", item=catalogue.message(id="item_a"))
+            first, second = [await caller.until("conversation.item.added") for _ in range(2)]
+
+            assert (first["previous_item_id"], second["previous_item_id"]) == (None, "item_a")
+            assert await caller.answers() == "still here."
+
+    play(scene)
+
+
 def test_more_sessions_than_the_operator_allows() -> None:
     """The one beyond is refused, to be tried again; the others go on."""
 

@@ -70,6 +70,32 @@ def test_who_is_in_front() -> None:
     assert (conversation.last_id, Conversation("conv_2").last_id) == ("c", None)
 
 
+def test_an_id_that_is_taken_twice() -> None:
+    """The id means the newer item; the older one stays in its place, and goes by the same id in what is told."""
+    conversation = talk("a", "b")
+    older, newer, newest = conversation.get("b"), text("b"), text("b")
+    conversation.add(newer)
+    conversation.add(newest, "b")
+
+    assert list(conversation)[1:] == [older, newer, newest]
+    assert conversation.get("b") is newest
+    assert (conversation.previous_of("b"), conversation.last_id) == ("b", "b")
+    assert conversation.delete("b")
+    assert (order(conversation), "b" in conversation, conversation.last_id) == (["a", "b", "b"], False, "b")
+
+
+@pytest.mark.parametrize(("status", "is_refused"), [("completed", False), ("in_progress", True)])
+def test_whether_an_id_may_be_taken_twice(status: str, *, is_refused: bool) -> None:
+    """Where the operator allows it, unless the older item is still being made."""
+    conversation = Conversation("conv_1")
+    conversation.add(spoken(status=status))
+    item = text("item_1").item
+
+    refusal = conversation.refusal(item, None, sees_images=False, takes_duplicates=True)
+    assert (refusal is not None) == is_refused
+    assert conversation.refusal(item, None, sees_images=False) is not None
+
+
 def test_what_was_deleted_is_known_for_a_while() -> None:
     """A response may refer to it, without its audio; up to a bound."""
     conversation = talk()

@@ -402,6 +402,7 @@ DOORS = (
     ),
 )
 
+DUPLICATES = config(compat=Compat(duplicate_item_ids=True))
 ONE_SESSION = config(limits=Limits(max_sessions=1))
 BRIEF = config(session=Sessions(lifetime_minutes=1 / 60))
 

@@ -144,6 +144,10 @@ class Compat(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Send `conversation.created` to beta and preview clients, as the first weeks of beta did."),
     ] = False
+    duplicate_item_ids: Annotated[
+        bool,
+        Meta(description="Take an item whose id is in use already, as the provider does; the id then means the newer."),
+    ] = False
     refuse_beta: Annotated[
         bool, Meta(description="Turn beta connections away, as the provider has done since May 2026.")
     ] = False

@@ -146,6 +146,7 @@ class RealtimeApp:
             anticipates=self._options.anticipates and engines.anticipates,
             context=Context(engines.responder.context_tokens, engines.responder.count),
             templates=self._options.templates,
+            takes_duplicates=self._options.takes_duplicates,
             initial=scope.session,
             tool_refusal=None if engines.tools is None else engines.tools.refusal,
             follows_up=self._options.follows_up,

@@ -16,6 +16,8 @@ class RuntimeOptions:
     """Whether answers are drafted in the silence that ends a turn, where the engines run here."""
     announces_conversation: bool = False
     """Whether older clients get `conversation.created` as they connect, as in the first weeks of beta."""
+    takes_duplicates: bool = False
+    """Whether a client's item may have an id that is in use already."""
     lifetime_s: int | None = 3600
     """How long a session may last; None sets no limit."""
     max_sessions: int = 1000

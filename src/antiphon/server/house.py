@@ -121,6 +121,7 @@ def options_of(config: Config) -> RuntimeOptions:
         anticipates=config.session.anticipate,
         templates=config.session.prompts,
         announces_conversation=config.compat.announce_conversation,
+        takes_duplicates=config.compat.duplicate_item_ids,
         max_sessions=config.limits.max_sessions,
         requests_per_minute=config.limits.requests_per_minute or None,
         tokens_per_minute=config.limits.tokens_per_minute or None,

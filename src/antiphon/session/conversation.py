@@ -13,6 +13,7 @@ from msgspec import structs
 from antiphon.protocol import errors
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.items import (
+    MAX_ITEM_ID_LENGTH,
     ContentPart,
     FunctionCall,
     FunctionCallOutput,
@@ -79,6 +80,11 @@ class Entry:
     def kept_bytes(self) -> int:
         """Audio held for `retrieve`."""
         return len(self.pcm) + (len(self.speech.pcm) if self.speech else 0)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of it is still to come."""
+        return getattr(self.item, "status", "completed") != "in_progress" and not self.needs_words
 
     def let_go(self) -> None:
         """Forget the audio. Words that nobody has asked for by now are never known."""
@@ -166,17 +172,25 @@ class Conversation:
     @property
     def last_id(self) -> str | None:
         """Where an item that is added now comes after."""
-        return self._order[-1] if self._order else None
+        return self._entries[self._order[-1]].id if self._order else None
 
     def previous_of(self, item_id: str) -> str | None:
         """The id in front of an item; None at the head, and for an item that has been deleted."""
         if item_id not in self._entries:
             return None
         index = self._order.index(item_id)
-        return self._order[index - 1] if index else None
+        return self._entries[self._order[index - 1]].id if index else None
 
     def add(self, entry: Entry, after: Position = None) -> None:
-        """Put an entry at the end, first (`root`) or after an id that is here."""
+        """Put an entry at the end, first (`root`) or after an id that is here.
+
+        An older entry of the same id stays where it is, for the model; the id does not mean it any more.
+        """
+        if entry.id in self._entries:
+            place = self._order.index(entry.id)
+            self._order[place] = hidden = f"{entry.id} {len(self._order)}".rjust(MAX_ITEM_ID_LENGTH + 1)  # nobody's id
+            self._entries[hidden] = self._entries[entry.id]
+            after = hidden if after == entry.id else after
         self._entries[entry.id] = entry
         if after == ROOT:
             self._order.insert(0, entry.id)
@@ -206,10 +220,13 @@ class Conversation:
             kept -= entry.kept_bytes
             entry.let_go()
 
-    def refusal(self, item: Item, after: Position, *, sees_images: bool) -> ErrorDetail | None:
-        """Why a client's item cannot be added; None when it can."""
-        if item.id is not UNSET and item.id in self:
-            return errors.item_exists(item.id)
+    def refusal(
+        self, item: Item, after: Position, *, sees_images: bool, takes_duplicates: bool = False
+    ) -> ErrorDetail | None:
+        """Why a client's item cannot be added; None when it can. Nothing takes the id of what is still being made."""
+        older = None if item.id is UNSET else self.get(item.id)
+        if older is not None and not (takes_duplicates and older.is_settled):
+            return errors.item_exists(older.id)
         if after and after != ROOT and after not in self:
             return errors.previous_item_unknown(after)
         return self.content_error(item, "item", sees_images=sees_images)

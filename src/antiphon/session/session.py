@@ -191,7 +191,9 @@ class Session:
 
     def _create_item(self, event: said.ConversationItemCreate, now: float) -> "Answered":
         after = event.previous_item_id or None
-        error = self._conversation.refusal(event.item, after, sees_images=self._settings.sees_images)
+        error = self._conversation.refusal(
+            event.item, after, sees_images=self._settings.sees_images, takes_duplicates=self._settings.takes_duplicates
+        )
         if error is not None:
             return error
         if event.item.id == self._caller.turn_id:
