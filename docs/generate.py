@@ -112,4 +112,5 @@ if __name__ == "__main__":
     for file_name, page in PAGES.items():
         (HERE / file_name).write_text(page(), "utf-8")
     sys.path.append(str(HERE.parents[1] / "tests" / "support"))
+    import_module("error_catalogue").write()
     import_module("conformance").write()  # records from running servers

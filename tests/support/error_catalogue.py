@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from antiphon.testing import TONE
 
 Event = dict[str, Any]
 Frame = Event | str | bytes
+
+MAX_EXAMPLE = 160
 
 SLIP = "slip"
 """What the client calls the event that is wrong."""
@@ -452,3 +455,70 @@ def constructors() -> set[str]:
         for name, value in vars(errors).items()
         if not name.startswith("_") and getattr(value, "__annotations__", {}).get("return") is ErrorDetail
     }
+
+
+# The page
+
+BEGIN, END = "<!-- errors:begin -->", "<!-- errors:end -->"
+PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
+
+BY_HAND = {
+    "server_error": (made(errors.server_error, "sess_…"), "close 1011"),
+    "session_expired": (made(errors.session_expired, 60), "close 1001"),
+    "too_many_sessions": (made(errors.too_many_sessions, 1000), "close 1013"),
+    "too_many_secrets": (made(errors.too_many_secrets), "HTTP 429"),
+}
+"""Errors with a test of their own, and what follows them."""
+
+SAID = {
+    "active_response": made(errors.active_response, "resp_…"),
+    "cannot_update_voice": made(errors.cannot_update_voice),
+    "truncate_too_long": made(errors.truncate_too_long, 9250, 57340),
+}
+"""What the stories end with."""
+
+
+def section() -> str:
+    """The generated part of the page: each error once, and what follows it."""
+    rows: dict[tuple[str, str | None], tuple[ErrorDetail, list[str]]] = {}
+    told = [
+        *((row.error, "the session goes on") for row in SLIPS),
+        *((error, "the session goes on") for error in SAID.values()),
+        *((door.error, f"close {door.code}") for door in DOORS),
+        *((request.error, f"HTTP {request.status}") for request in REQUESTS),
+        *BY_HAND.values(),
+    ]
+    for error, after in told:
+        _, ends = rows.setdefault((error.constructor, error.detail.code), (error.detail, []))
+        if after not in ends:
+            ends.append(after)
+    return "\n".join(
+        [
+            BEGIN,
+            "## Errors",
+            "",
+            "Each is met over a real socket by `tests/errors`, with an example of its words; `type` is",
+            "`invalid_request_error` but for the server's own faults.",
+            "",
+            "| code | example | after it |",
+            "|---|---|---|",
+            *(_error_row(detail, ends) for detail, ends in rows.values()),
+            END,
+        ]
+    )
+
+
+def _error_row(detail: ErrorDetail, ends: list[str]) -> str:
+    shown = detail.message if len(detail.message) <= MAX_EXAMPLE else f"{detail.message[:MAX_EXAMPLE]}…"
+    return f"| `{detail.code or 'null'}` | {shown.replace('|', chr(92) + '|')} | {', '.join(ends)} |"
+
+
+def on_page(text: str) -> str:
+    """The generated part as a page has it."""
+    return text[text.index(BEGIN) : text.index(END) + len(END)]
+
+
+def write() -> None:
+    """Put the section into the page."""
+    text = PAGE.read_text("utf-8")
+    PAGE.write_text(text.replace(on_page(text), section()), "utf-8")
