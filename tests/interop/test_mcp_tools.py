@@ -199,7 +199,7 @@ def test_the_answer_follows_where_the_operator_wants_it() -> None:
     ("call", "kind", "message"),
     [
         ("call boom", "tool_execution_error", "Error executing tool boom"),
-        ("call hang", "tool_execution_error", "The MCP server did not answer in time."),
+        ("call hang", "protocol_error", "The MCP server did not answer in time."),
     ],
 )
 def test_tools_that_fail_or_hang(call: str, kind: str, message: str) -> None:

@@ -12,6 +12,7 @@ from corescript import (
     calls,
     context,
     events,
+    facts,
     finishes,
     hearing,
     names,
@@ -37,7 +38,16 @@ from antiphon.protocol.client_events import (
     ResponseCreate,
     SessionUpdate,
 )
-from antiphon.protocol.items import ItemReference, McpApprovalRequest, McpApprovalResponse, McpCall, McpListTools
+from antiphon.protocol.items import (
+    ItemReference,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpHttpError,
+    McpListTools,
+    McpProtocolError,
+    McpToolExecutionError,
+)
 from antiphon.protocol.response import ResponseParams
 from antiphon.protocol.session import (
     ApprovalFilter,
@@ -48,7 +58,7 @@ from antiphon.protocol.session import (
     ToolFilter,
 )
 from antiphon.session import calls as module
-from antiphon.session.inputs import Broke, Produced, Tick
+from antiphon.session.inputs import Broke, Called, Produced, Tick
 
 SPOKEN = SessionUpdate(session=RealtimeSessionUpdate(output_modalities=("audio",)))
 
@@ -101,6 +111,24 @@ def test_a_tool_that_fails() -> None:
         response.output_item.done   resp_1 #0 item_2 mcp_call files.read "{}" failed "No such file."
     """)
     assert context(play(session, ResponseCreate())) == lines('item_2 mcp_call files.read "{}" failed "No such file."')
+
+
+@pytest.mark.parametrize(
+    ("error", "reported"),
+    [
+        (McpHttpError(code=500, message="your token is X"), "http_error 500"),
+        (McpProtocolError(code=-32001, message="Too late."), "protocol_error -32001"),
+        (McpToolExecutionError(message="No such file."), None),
+    ],
+)
+def test_the_operator_hears_of_servers_that_fail(error: Any, reported: str | None) -> None:
+    """Not of tools that do, and never in the server's words: it may quote what it was shown."""
+    session = mcp_session(FILES)
+    play(session, ResponseCreate(), calls("resp_1", "read", "{}"), finishes("resp_1"))
+
+    told_of = [fact.message for fact in facts(play(session, Called("item_2", error=error)))]
+    assert told_of == ([] if reported is None else [reported])
+    assert play(session, Called("item_2", error=error)) == []
 
 
 def test_what_a_tool_gives_waits_for_the_end_of_the_response() -> None:

@@ -87,7 +87,7 @@ def test_a_server_that_fails_leaves_an_item_without_tools() -> None:
         conversation.item.done   first item_1 mcp_list_tools files
         mcp_list_tools.failed    item_1
     """)
-    assert facts(effects) == [EngineFailed("sess_1", "tools", "Internal Server Error")]
+    assert facts(effects) == [EngineFailed("sess_1", "tools", "http_error 500")]
     assert asked(play(session, ResponseCreate())).tools == ()
 
 

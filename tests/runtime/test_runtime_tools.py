@@ -6,7 +6,7 @@ import pytest
 from scripted_runtime import others, play, settled
 
 from antiphon.ports import ToolError, ToolServer
-from antiphon.protocol.items import McpHttpError, McpListedTool, McpToolExecutionError
+from antiphon.protocol.items import McpHttpError, McpListedTool, McpProtocolError
 from antiphon.runtime import tools as module
 from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.tools import ToolCalls
@@ -93,8 +93,8 @@ def test_tools_are_listed_and_called() -> None:
     ("outcome", "error"),
     [
         (ToolError(DOWN), DOWN),
-        (ValueError("secret"), McpToolExecutionError(message="The MCP server failed.")),
-        (None, McpToolExecutionError(message="The MCP server did not answer in time.")),
+        (ValueError("secret"), McpProtocolError(code=-32603, message="The MCP server failed.")),
+        (None, McpProtocolError(code=-32001, message="The MCP server did not answer in time.")),
     ],
 )
 def test_failures_are_told(outcome: Exception | None, error: object, caplog: pytest.LogCaptureFixture) -> None:
@@ -121,7 +121,7 @@ def test_without_a_tool_box_there_is_nothing_to_ask() -> None:
         stage = Stage("")
         tools = ToolCalls(None, stage.news.put, stage.tasks, 1.0)
         tools.call(call())
-        assert await stage.news.get() == Called("item_2", error=McpToolExecutionError(message=module.MISSING))
+        assert await stage.news.get() == Called("item_2", error=McpProtocolError(code=-32603, message=module.MISSING))
 
     play(scene)
 

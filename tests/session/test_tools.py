@@ -10,8 +10,11 @@ from antiphon.protocol.items import (
     McpApprovalRequest,
     McpApprovalResponse,
     McpCall,
+    McpHttpError,
     McpListedTool,
     McpListTools,
+    McpProtocolError,
+    McpToolExecutionError,
     Message,
 )
 from antiphon.protocol.session import (
@@ -26,6 +29,7 @@ from antiphon.session import tools as module
 from antiphon.session.tools import (
     NO_TOOLBOX,
     choice_error,
+    in_short,
     is_allowed,
     needs_approval,
     offer_of,
@@ -94,6 +98,19 @@ def test_without_a_tool_box_there_are_no_mcp_tools() -> None:
 def test_tools_that_can_be_had() -> None:
     """Headers of the client's own are no harm."""
     assert tools_error([server(headers={"X-Key": "1"}), server("t", headers=None)], "session", refusal) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (McpHttpError(code=401, message="Bearer secret"), "http_error 401"),
+        (McpProtocolError(code=-32000, message="secret"), "protocol_error -32000"),
+        (McpToolExecutionError(message="secret"), "tool_execution_error"),
+    ],
+)
+def test_an_error_for_the_operator(error: Any, short: str) -> None:
+    """Its kind and code; no word of the server's."""
+    assert in_short(error) == short
 
 
 def test_a_choice_needs_its_server() -> None:

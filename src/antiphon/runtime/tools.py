@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from antiphon.ports import EngineError, ToolBox, ToolError
-from antiphon.protocol.items import McpError, McpToolExecutionError
+from antiphon.protocol.items import McpError, McpProtocolError
 from antiphon.runtime.failures import failure_of
 from antiphon.runtime.inbox import Put
 from antiphon.runtime.owner import TaskOwner
@@ -14,6 +14,9 @@ from antiphon.session.inputs import Called, Listed
 
 MAX_AT_ONCE = 8
 """Of one session. What comes on top waits, and its time limit begins when it runs."""
+
+TIMED_OUT, INTERNAL = -32001, -32603
+"""Codes of JSON-RPC, which MCP speaks, for failures on our side."""
 
 SERVER = "MCP server"
 MISSING = "This server does not call MCP tools."
@@ -86,4 +89,5 @@ def _error_of(error: BaseException) -> McpError:
     """What the client is told."""
     if isinstance(error, ToolError):
         return error.error
-    return McpToolExecutionError(message=failure_of(error, SERVER).message)
+    code = TIMED_OUT if isinstance(error, TimeoutError) else INTERNAL
+    return McpProtocolError(code=code, message=failure_of(error, SERVER).message)

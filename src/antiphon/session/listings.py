@@ -24,7 +24,7 @@ from antiphon.session.config import SessionSettings
 from antiphon.session.conversation import Conversation, Entry
 from antiphon.session.effects import Effect, ListTools, Report, Send
 from antiphon.session.inputs import Listed
-from antiphon.session.tools import is_allowed, server_of, servers
+from antiphon.session.tools import in_short, is_allowed, server_of, servers
 
 MAX_LISTINGS = 64
 """Servers that are remembered or being asked. One more takes the place of an answer that only a response brought;
@@ -103,7 +103,7 @@ class Listings:
         listing.tools = tuple(tool for tool in news.tools if is_allowed(tool, listing.server))
         listing.has_failed = news.error is not None
         if news.error is not None:
-            yield Report(EngineFailed(self._settings.session_id, "tools", news.error.message))
+            yield Report(EngineFailed(self._settings.session_id, "tools", in_short(news.error)))
         if listing.is_shown:
             yield from self._show(listing)
 

@@ -13,12 +13,13 @@ from typing import Any
 from msgspec import structs
 
 from antiphon.audio import g711
+from antiphon.ports import EngineFailed
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
 from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.errors import ErrorDetail
-from antiphon.protocol.items import McpApprovalResponse
+from antiphon.protocol.items import McpApprovalResponse, McpToolExecutionError
 from antiphon.protocol.response import Cancelled, ResponseParams
 from antiphon.protocol.session import AudioFormat, PcmFormat, PcmuFormat, RealtimeSessionUpdate, SessionUpdateBody
 from antiphon.protocol.wire import UNSET
@@ -27,13 +28,14 @@ from antiphon.session.caller import Caller, announced
 from antiphon.session.calls import Calls
 from antiphon.session.config import SessionConfig, SessionSettings, apply, first, shown
 from antiphon.session.conversation import Conversation, Entry, entry_of
-from antiphon.session.effects import Close, Effect, Send
+from antiphon.session.effects import Close, Effect, Report, Send
 from antiphon.session.followups import Followups
 from antiphon.session.inputs import Input
 from antiphon.session.listings import Listings
 from antiphon.session.planning import additions, is_out_of_band, plan_of
 from antiphon.session.response import Plan
 from antiphon.session.responses import Responses
+from antiphon.session.tools import in_short
 from antiphon.session.transcription import Transcriptions
 
 MAX_QUEUED_RESPONSES = 16
@@ -311,7 +313,10 @@ class Session:
             yield from self._responses.item_settled(news.item_id, now)
 
     def _called(self, news: inputs.Called, now: float) -> Iterator[Effect]:
-        yield from self._calls.called(news, is_held=self._calls.response_of(news.item_id) in self._responses)
+        response_id = self._calls.response_of(news.item_id)
+        if response_id is not None and news.error is not None and not isinstance(news.error, McpToolExecutionError):
+            yield Report(EngineFailed(self.session_id, "tools", in_short(news.error)))
+        yield from self._calls.called(news, is_held=response_id in self._responses)
 
     def _follow(self, now: float) -> Iterator[Effect]:
         """What can go on now that calls have ended."""

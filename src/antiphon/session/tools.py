@@ -21,8 +21,10 @@ from antiphon.protocol.items import (
     McpApprovalRequest,
     McpApprovalResponse,
     McpCall,
+    McpError,
     McpListedTool,
     McpListTools,
+    McpToolExecutionError,
 )
 from antiphon.protocol.session import (
     ApprovalFilter,
@@ -112,6 +114,12 @@ def servers(tools: Sequence[Tool]) -> Iterator[McpTool]:
 def server_of(tool: McpTool) -> ToolServer:
     """Where the server is, and what it is shown."""
     return ToolServer(tool.server_label, tool.server_url or "", tool.authorization or None, tool.headers or {})
+
+
+def in_short(error: McpError) -> str:
+    """An error for the operator: what a server says may quote what it was shown, and that is secret."""
+    kind = str(error.__struct_config__.tag)
+    return kind if isinstance(error, McpToolExecutionError) else f"{kind} {error.code}"
 
 
 # What an MCP server offers
