@@ -72,13 +72,11 @@ SHARED: tuple[Event, ...] = (
 
 
 def message(text: str, **keys: Any) -> Event:
-    """A message of the caller, with a little silence."""
+    """A message of the caller, with a little silence; an `id` is the item's own."""
     content = [{"type": "input_text", "text": text}, {"type": "input_audio", "audio": QUIET[:3_200]}]
-    return {
-        "type": "conversation.item.create",
-        "item": {"type": "message", "role": "user", "content": content},
-        **keys,
-    }
+    named = {"id": keys.pop("id")} if "id" in keys else {}
+    item = {"type": "message", "role": "user", "content": content, **named}
+    return {"type": "conversation.item.create", "item": item, **keys}
 
 
 MESSAGES = (
@@ -88,6 +86,7 @@ MESSAGES = (
     message("filter after 2"),
     message("fail after 1"),
     message("slow one two"),
+    message("say twice.", id="ID"),
 )
 
 FUNCTION = {"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}}
@@ -162,6 +161,7 @@ TRANSCRIPTION_SESSION = {
     "include": ["item.input_audio_transcription.logprobs"],
 }
 
+LIVE_SESSION = {"type": "transcription", "audio": {"input": {"transcription": {"model": "gpt-live-transcribe"}}}}
 PLAIN_TRANSCRIPTION = {
     "type": "transcription",
     "audio": {
@@ -189,7 +189,7 @@ BETA_SEEDS = (
     {"type": "response.create", "response": BETA_RESPONSE},
 )
 PREVIEW_SEEDS = (*SHARED, *MESSAGES, update(BETA_SESSION), {"type": "response.create", "response": PREVIEW_RESPONSE})
-TRANSCRIPTION_SEEDS = (*SHARED, *MESSAGES, update(TRANSCRIPTION_SESSION), RETRIEVE)
+TRANSCRIPTION_SEEDS = (*SHARED, *MESSAGES, update(TRANSCRIPTION_SESSION), update(LIVE_SESSION), RETRIEVE)
 
 ASK = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": f"say {ANSWER}"}]}
 GA_TURN = {"output_modalities": ["text"], "tool_choice": "none", "max_output_tokens": "inf", "input": [ASK]}
@@ -297,11 +297,12 @@ class Fuzzer:
         self.answers = 0
         self.sessions = 0
         self._turn = 0
+        self._takes_duplicates = seed % 2 == 1
 
     async def run(self, frames: int, seconds: float) -> None:
         """Go on until the frames have counted or the time is over."""
         end = time.monotonic() + seconds
-        async with serving() as app:
+        async with serving(takes_duplicates=self._takes_duplicates) as app:
             while self.frames < frames and time.monotonic() < end:
                 scope, seeds, turns = KINDS[self.sessions % len(KINDS)]
                 link = MemoryLink(scope)
@@ -354,10 +355,12 @@ class Fuzzer:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[RealtimeApp]:
-    """The app over the tone engines; its tools, templates and limits are the default ones."""
+async def serving(*, takes_duplicates: bool) -> AsyncIterator[RealtimeApp]:
+    """The app over the tone engines; its other options are the default ones."""
     engines = EngineSet(vad=ToneVAD(), asr=ToneASR(), responder=Cascade(ToneLLM(), ToneTTS()), turn=ToneTurn())
-    app = RealtimeApp(engines=lambda _: engines, meter=FanOut([]), options=RuntimeOptions())
+    app = RealtimeApp(
+        engines=lambda _: engines, meter=FanOut([]), options=RuntimeOptions(takes_duplicates=takes_duplicates)
+    )
     await app.start()
     try:
         yield app
