@@ -254,3 +254,30 @@ def test_the_worker_ends() -> None:
         assert "vad" not in {thread.name for thread in threading.enumerate()}
 
     play(scene)
+
+
+def test_a_crowd_is_scored_as_each_would_be_alone() -> None:
+    """Under load the worker lets frames come together; the scores of each stream are those of that stream."""
+    sounds = [noise(number, 30 * FRAME) for number in range(1, 31)]
+
+    async def crowd(scoring: Scoring) -> list[list[float]]:
+        async def one(pcm: bytes) -> list[float]:
+            stream, found = scoring.open(), []
+            for at in range(0, len(pcm), FRAME * 2):
+                found += [score.speech for score in await stream.hear(pcm[at : at + FRAME * 2])]
+            return found
+
+        return await asyncio.gather(*map(one, sounds))
+
+    async def main() -> None:
+        scoring = Scoring(MemoryVAD(), 10)
+        idle = Scoring(MemoryVAD(), 10)
+        await crowd(scoring)
+        busy = await crowd(scoring)  # by now it is known that there is a crowd
+        alone = [[score.speech for score in await idle.open().hear(pcm)] for pcm in sounds]
+        await scoring.stop()
+        await idle.stop()
+
+        assert busy == alone
+
+    asyncio.run(main())

@@ -4,9 +4,8 @@ It scores frames of 32 ms, of many sessions in one call; each session's results 
 as if it had been scored alone. One thread and no spinning: a call takes 0.13 ms for one session, 1.9 ms for 32.
 """
 
-from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -26,15 +25,15 @@ MEMORY_SHAPE = (2, 1, 128)
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class SileroState:
+class SileroState(NamedTuple):
     """What the network knows of one stream. A value: scoring gives a new one."""
 
     context: Floats
     memory: Floats
 
 
-FRESH = SileroState(np.zeros(CONTEXT_SAMPLES, np.float32), np.zeros(MEMORY_SHAPE, np.float32))
+FRESH = SileroState(np.zeros((1, CONTEXT_SAMPLES), np.float32), np.zeros(MEMORY_SHAPE, np.float32))
+_RATE = np.array(RATE_HZ)
 
 
 class Silero:
@@ -70,11 +69,16 @@ class Silero:
             raise EngineError("The voice activity detection is not running.")
         if not states:
             return [], []
-        inputs = np.concatenate([np.stack([state.context for state in states]), frames], axis=1)
+        count = len(states)
+        inputs = np.empty((count, CONTEXT_SAMPLES + FRAME_SAMPLES), np.float32)
+        np.concatenate([state.context for state in states], out=inputs[:, :CONTEXT_SAMPLES])
+        inputs[:, CONTEXT_SAMPLES:] = frames
         memory = np.concatenate([state.memory for state in states], axis=1)
-        speech, memory = self._network.run(None, {"input": inputs, "state": memory, "sr": np.array(RATE_HZ)})
-        contexts = inputs[:, -CONTEXT_SAMPLES:]
-        after = [SileroState(contexts[row].copy(), memory[:, row : row + 1].copy()) for row in range(len(states))]
+        speech, memory = self._network.run(None, {"input": inputs, "state": memory, "sr": _RATE})
+        after = [
+            SileroState(inputs[row : row + 1, -CONTEXT_SAMPLES:].copy(), memory[:, row : row + 1].copy())
+            for row in range(count)
+        ]
         return speech[:, 0].tolist(), after
 
 
