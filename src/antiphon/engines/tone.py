@@ -229,7 +229,7 @@ class ToneHearing:
 
 
 def _log(share: float) -> float:
-    return round(math.log(min(max(share, 1e-6), 1.0)), 4)
+    return round(math.log(min(max(share, 1e-6), 1.0)), 4) + 0.0  # never -0.0
 
 
 def _pitch_of(samples: NDArray[np.float32]) -> tuple[int, float]:
