@@ -151,14 +151,9 @@ class RealtimeApp:
             tool_refusal=None if engines.tools is None else engines.tools.refusal,
             follows_up=self._options.follows_up,
         )
-        return Runner(
-            self._core(settings),
-            engines,
-            self._scoring(engines.vad).open(),
-            self._meter,
-            self._options,
-            allowance=self._limits.allowance(scope.principal),
-        )
+        allowance = self._limits.allowance(scope.principal)
+        stream = self._scoring(engines.vad).open()
+        return Runner(self._core(settings), engines, stream, self._meter, self._options, allowance=allowance)
 
     def _scoring(self, vad: VAD) -> Scoring:
         """The worker of a VAD; sets of engines that share the VAD share the worker."""
