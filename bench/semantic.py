@@ -38,7 +38,10 @@ CLIPS = {
     "tune": ("jfk.wav", "lv0870.wav", "lv0880.wav", "lv0920.wav", "card00[135].wav"),
     "report": ("two_cities.wav", "beckett.wav", "lv0890.wav", "lv0930.wav", "card00[24].wav"),
 }
+"""jfk: `samples` of whisper.cpp. lvNNNN: `librivox/*-NNNN.wav`, card00N: `cards/00N.wav`, both in `test/data` of the
+source package of pocketsphinx 5.1.1. two_cities, beckett: `assets` of the wheel moonshine-voice 0.1.0."""
 PAUSES_MS = (300, 1500)
+"""How long the pauses are that are put in, evenly spread."""
 SHORTEST_PAUSE_MS = 200
 DIP_FRAMES = 3
 """Frames without voice that are made a pause in a real clip."""
