@@ -77,6 +77,7 @@ class CoreMachine(RuleBasedStateMachine):
         has_asr=st.sampled_from([True, True, True, False]),
         tool_refusal=st.sampled_from([good_url, good_url, None]),
         follows_up=st.booleans(),
+        takes_duplicates=st.booleans(),
         hears_audio=st.sampled_from([False, False, True]),
         flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
         context=st.sampled_from([None, None, Context(60, lambda text: len(text.split()))]),
@@ -95,6 +96,7 @@ class CoreMachine(RuleBasedStateMachine):
                 **given,
             )
         )
+        self.watch.takes_duplicates = self.session.settings.takes_duplicates
         self.hand(Joined(LINK))
         if update is not None:
             self.hand(Received(LINK, said.SessionUpdate(session=update)))
@@ -294,34 +296,37 @@ class CoreMachine(RuleBasedStateMachine):
     def the_conversation_is_what_was_told(self) -> None:
         """A client that follows the events knows every item and its place."""
         if hasattr(self, "session"):
-            assert [entry.id for entry in self.session._conversation] == self.watch.order
+            assert [entry.id for entry in self.session._conversation] == self.watch.shown_order
 
     def teardown(self) -> None:
         """Everything comes to its end; nothing is left over; the tape gives the same effects again."""
         if not self.is_sound:
             return
-        while self.settles:
-            self.recognises_what_was_asked(Transcript("Last words."))
-        for response_id in sorted(self.watch.runs):
-            if response_id in self.watch.runs:
-                self.hand(Finished(response_id, Usage()))
         self.hand(Received(LINK, said.InputAudioBufferClear()))
-        for item_id in sorted(self.watch.listings):
-            self.hand(Listed(item_id))
-        for _ in range(9):  # as often as responses may follow each other
-            for item_id in sorted(self.watch.tools):
-                self.hand(Called(item_id, "Done."))
-            for response_id in sorted(self.watch.responses):
-                self.hand(Received(LINK, said.ResponseCancel(response_id=response_id)))
-        while self.settles:
-            self.recognises_what_was_asked(Transcript("Last words."))
         for request_id in self.watch.requests:
             item = McpApprovalResponse(approval_request_id=request_id, approve=False)
             self.hand(Received(LINK, said.ConversationItemCreate(item=item)))
+        for _ in range(20):  # as often as responses may follow each other, and more
+            self.comes_to_an_end()
         assert (self.watch.calls, self.watch.tools, self.watch.listings) == ({}, set(), set())
         assert self.watch.streams == {}, "recogniser streams are left open"
         assert self.watch.undone == set()
         assert replayed(self.session) == self.told
+
+    def comes_to_an_end(self) -> None:
+        """Engines and servers answer all that they were asked; what still waits is cancelled."""
+        for item_id in sorted(self.watch.listings):
+            self.hand(Listed(item_id))
+        while self.settles:
+            self.recognises_what_was_asked(Transcript("Last words."))
+        for item_id in sorted(self.watch.tools):
+            self.hand(Called(item_id, "Done."))
+        for response_id in sorted(self.watch.runs):
+            if response_id in self.watch.runs:
+                self.hand(Finished(response_id, Usage()))
+        for response_id in sorted(self.watch.responses):
+            if response_id not in self.watch.runs and not self.settles:
+                self.hand(Received(LINK, said.ResponseCancel(response_id=response_id)))
 
 
 def is_error(effect: Effect, event_id: Any) -> bool:

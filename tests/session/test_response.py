@@ -183,6 +183,17 @@ def test_an_item_deleted_while_it_is_made() -> None:
     assert list(session._conversation) == []
 
 
+def test_a_written_answer_in_two_messages() -> None:
+    """With a call between them."""
+    session = new_session(TEXT)
+    play(session, ResponseCreate(), writes("resp_1", "One."), calls("resp_1", "f", "{}"), writes("resp_1", "Two."))
+
+    assert told(play(session, finishes("resp_1")))[-1] == (
+        'response.done resp_1 completed [item_1 assistant completed output_text "One."] '
+        '[item_2 function_call completed call_1 f "{}"] [item_3 assistant completed output_text "Two."]'
+    )
+
+
 def test_two_messages_in_one_response() -> None:
     """The audio of each speaks its own words: spans count in the transcript of the whole answer."""
     session = new_session(MANUAL)

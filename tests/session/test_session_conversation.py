@@ -84,6 +84,18 @@ def test_an_id_that_is_taken_twice() -> None:
     assert (order(conversation), "b" in conversation, conversation.last_id) == (["a", "b", "b"], False, "b")
 
 
+def test_an_id_that_is_taken_again_and_again() -> None:
+    """However the conversation grows and shrinks meanwhile, every older item stays what it is."""
+    conversation = talk("y", "x")
+    entries = [entry for entry in conversation if entry.id == "x"]
+    for _ in range(3):
+        entries.append(text("x"))
+        conversation.add(entries[-1])
+        conversation.delete("y")
+
+    assert list(conversation) == entries
+
+
 @pytest.mark.parametrize(("status", "is_refused"), [("completed", False), ("in_progress", True)])
 def test_whether_an_id_may_be_taken_twice(status: str, *, is_refused: bool) -> None:
     """Where the operator allows it, unless the older item is still being made."""

@@ -181,7 +181,9 @@ class Watch:
     """Everything that was told of a session, and what must hold of it."""
 
     order: list[str] = field(default_factory=list)
-    """The conversation, as a client knows it."""
+    """The conversation, as a client knows it; an item whose id was taken again has a `'` after it."""
+    takes_duplicates: bool = False
+    """Whether a client may use an id twice."""
     known_items: set[str] = field(default_factory=set)
     """Every item id that was ever told."""
     deleted: set[str] = field(default_factory=set)
@@ -323,7 +325,7 @@ class Watch:
                 self.known_items.add(event.item_id)
             case tell.InputAudioBufferCommitted():
                 assert event.item_id not in self.order
-                assert event.previous_item_id == (self.order[-1] if self.order else None)
+                assert event.previous_item_id == (self.shown_order[-1] if self.order else None)
                 self.known_items.add(event.item_id)
             case (
                 tell.ConversationItemInputAudioTranscriptionDelta()
@@ -343,18 +345,31 @@ class Watch:
 
     def _added(self, event: tell.ConversationItemAdded) -> None:
         item_id = str(event.item.id)
-        assert item_id not in self.order, f"{item_id} is in the conversation twice"
-        previous = event.previous_item_id
-        self.order.insert(0 if previous is None else self.order.index(previous) + 1, item_id)
+        if item_id in self.order:
+            assert self.takes_duplicates, f"{item_id} is in the conversation twice"
+            self.order[self.order.index(item_id)] += "'"
+        self.order.insert(self._place_after(event.previous_item_id), item_id)
         self.known_items.add(item_id)
         self.deleted.discard(item_id)
         self.undone.add(item_id)
         if isinstance(event.item, McpApprovalRequest):
             self.requests.append(item_id)
 
+    def _place_after(self, previous: str | None) -> int:
+        if previous is None:
+            return 0
+        if self.shown_order[-1] == previous:
+            return len(self.order)
+        return (self.order if previous in self.order else self.shown_order).index(previous) + 1
+
     def _before(self, item_id: str) -> str | None:
         index = self.order.index(item_id) if item_id in self.order else 0
-        return self.order[index - 1] if index else None
+        return self.shown_order[index - 1] if index else None
+
+    @property
+    def shown_order(self) -> list[str]:
+        """The conversation by the ids that the wire shows."""
+        return [item_id.rstrip("'") for item_id in self.order]
 
     def _transcription(self, event: Any) -> None:
         """The deltas add up to the transcript, and nothing follows it; deltas of live models come before the item."""

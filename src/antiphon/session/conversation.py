@@ -154,6 +154,8 @@ class Conversation:
     _order: list[str] = field(default_factory=list)
     _entries: dict[str, Entry] = field(default_factory=dict)
     _gone: dict[str, Entry] = field(default_factory=dict)
+    _hidden: int = 0
+    """How many ids were taken twice."""
 
     def __iter__(self) -> Iterator[Entry]:
         return (self._entries[item_id] for item_id in self._order)
@@ -188,7 +190,8 @@ class Conversation:
         """
         if entry.id in self._entries:
             place = self._order.index(entry.id)
-            self._order[place] = hidden = f"{entry.id} {len(self._order)}".rjust(MAX_ITEM_ID_LENGTH + 1)  # nobody's id
+            self._hidden += 1
+            self._order[place] = hidden = f"{entry.id} {self._hidden}".rjust(MAX_ITEM_ID_LENGTH + 1)  # nobody's id
             self._entries[hidden] = self._entries[entry.id]
             after = hidden if after == entry.id else after
         self._entries[entry.id] = entry
