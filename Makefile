@@ -39,7 +39,8 @@ run: weights ## Start the server
 test: weights ## Run the tests, those on the embedded models included
 	$(BIN)/pytest -m 'not interop' $(ARGS)
 
-interop: weights ## Run real SDKs against a real server
+interop: weights ## Run real SDKs and programs of others against a real server; needs Node 20
+	@$(BIN)/python tests/interop/clients/install.py
 	$(BIN)/pytest -m interop $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, layers, budgets
@@ -68,5 +69,5 @@ docs: $(STAMP) ## Write the generated reference pages
 	$(BIN)/python docs/generate.py
 
 clean: ## Remove what was built, .venv included; the weights stay in the cache
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
+	rm -rf .venv .interop tests/interop/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

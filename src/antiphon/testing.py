@@ -12,6 +12,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from starlette.middleware import Middleware
+
 from antiphon.config import Config, Engines, Server
 from antiphon.ports import Meter
 from antiphon.server.house import House
@@ -22,14 +24,17 @@ TONE = Engines(vad="tone", turn="tone", asr="tone", llm="tone", tts="tone")
 
 
 @asynccontextmanager
-async def serving(engines: str | Engines | Config = "tone", *, meters: Sequence[Meter] = ()) -> AsyncIterator[str]:
+async def serving(
+    engines: str | Engines | Config = "tone", *, meters: Sequence[Meter] = (), middleware: Sequence[Middleware] = ()
+) -> AsyncIterator[str]:
     """A running server; gives its address, such as `http://127.0.0.1:40123`, once the engines are warm.
 
     `engines` is "tone", an `Engines` value, or a whole `Config`; host and port are always a free one on loopback.
-    `meters` are told what happens, in place of the log.
+    `meters` are told what happens, in place of the log. `middleware` stands between the clients and the server.
     """
     config = engines if isinstance(engines, Config) else Config(engines=TONE if engines == "tone" else _set(engines))
     house = House(config, meters)
+    house.asgi.user_middleware.extend(middleware)
     with bound(Server(host="127.0.0.1", port=0)) as sock:
         server = uvicorn_server(house)
         # No TaskGroup: what the caller raises must come out as it is, and after an orderly end.
