@@ -105,6 +105,14 @@ def test_a_turn_that_cannot_be_answered_says_so() -> None:
     assert told(play(session, LOUD, QUIET))[-1] == "error conversation_already_has_active_response"
 
 
+def test_a_live_model_hears_what_is_committed_by_hand() -> None:
+    """As it comes, with the id that `committed` will report."""
+    session = new_session(MANUAL, hearing(transcription=Transcription(model="gpt-live-transcribe")))
+
+    assert told(play(session, speech(100))) == lines("Hear item_1 100ms")
+    assert told(play(session, InputAudioBufferCommit()))[0] == "input_audio_buffer.committed first item_1"
+
+
 # Commit, clear, update
 
 

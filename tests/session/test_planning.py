@@ -112,6 +112,11 @@ def test_nothing_in_an_audio_object() -> None:
     assert planned(audio=ResponseAudio()).config.output == OutputConfig(format=PcmFormat(), voice="cedar")
 
 
+def test_null_instructions_are_none_at_all() -> None:
+    """The session's own stay; some clients send null for "nothing of my own"."""
+    assert planned(instructions=None).config.instructions == "Be kind."
+
+
 def test_a_temperature() -> None:
     """Of an older dialect; its other wishes are no configuration."""
     plan = planned(params=ResponseWishes, temperature=0.7, queues=True, replaces=True)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from corelines import lines, told
 from corescript import MANUAL, TEXT, WEATHER, calls, events, finishes, names, new_session, play, says, speech, writes
+from mcpscript import ASKING, FILES, mcp_session
 
 from antiphon.ports import AudioDelta, CallDelta, Ending, TextDelta, Usage
 from antiphon.protocol.client_events import (
@@ -228,6 +229,38 @@ def test_telephone_audio_comes_out_whole(ms: int) -> None:
     assert told(effects)[-7:-5] == lines(f"""
         response.output_audio.delta   resp_1 item_1 #0 {min(8 * ms, 16) / 48:g}ms
         response.output_audio.done    resp_1 item_1 #0
+    """)
+
+
+def test_a_call_of_an_mcp_tool() -> None:
+    """The model makes it, and the tool ends it: the response is done before that."""
+    session = mcp_session(FILES)
+    play(session, ResponseCreate(), calls("resp_1", "read", "{", "}"))
+
+    assert told(play(session, finishes("resp_1"))) == lines("""
+        response.mcp_call_arguments.done   resp_1 #0 item_2 "{}"
+        response.mcp_call.in_progress      #0 item_2
+        CallTool                           resp_1 item_2 files.read "{}"
+        response.done                      resp_1 completed [item_2 mcp_call files.read "{}"]
+    """)
+
+
+def test_a_call_that_needs_approval() -> None:
+    """Its request is an item of the response; a call without arguments has none, and one cut short is not made."""
+    session = mcp_session(ASKING)
+    play(session, ResponseCreate(), calls("resp_1", "read"), calls("resp_1", "write", '{"a":', index=1))
+
+    assert told(play(session, ResponseCancel())) == lines("""
+        Stop                               resp_1
+        response.mcp_call_arguments.done   resp_1 #2 item_4 "{\\"a\\":"
+        response.mcp_call.failed           #2 item_4
+        conversation.item.done
+            after item_3 item_4 mcp_call files.write "{\\"a\\":" failed "The call was cut short before it was complete."
+        response.output_item.done
+            resp_1 #2 item_4 mcp_call files.write "{\\"a\\":" failed "The call was cut short before it was complete."
+        response.done                      resp_1 cancelled client_cancelled
+            [item_2 mcp_call files.read "{}"] [item_3 mcp_approval_request files.read "{}"]
+            [item_4 mcp_call files.write "{\\"a\\":" failed "The call was cut short before it was complete."]
     """)
 
 

@@ -11,6 +11,7 @@ from corescript import (
     TEXT,
     Stage,
     asked,
+    calls,
     events,
     facts,
     finishes,
@@ -25,6 +26,7 @@ from corescript import (
     typed,
     writes,
 )
+from mcpscript import FILES, mcp_session, refusal, with_tools
 
 from antiphon.ports import EngineFailed, Prompt, ResponseEnded, Usage
 from antiphon.protocol.client_events import (
@@ -118,7 +120,7 @@ def test_it_waits_for_the_words_of_every_item() -> None:
 
 
 def test_two_responses_wait_for_the_same_words() -> None:
-    """They are heard once."""
+    """They are heard once; each comes to its own end."""
     session = new_session(MANUAL, TEXT)
     heard(session)
 
@@ -132,6 +134,7 @@ def test_two_responses_wait_for_the_same_words() -> None:
         Respond   resp_1
         Respond   resp_2
     """)
+    assert names(play(session, finishes("resp_2"), finishes("resp_1"))) == ["response.done"] * 2
 
 
 def test_an_item_that_is_deleted_is_not_waited_for() -> None:
@@ -293,6 +296,22 @@ def test_news_of_nobody_is_dropped() -> None:
     play(session, ResponseCreate(), ResponseCancel())
 
     assert play(session, writes("resp_1", "Late"), writes("resp_9", "?"), finishes("resp_1"), Broke("resp_9", "")) == []
+
+
+def test_an_engine_that_fails_takes_its_tools_along() -> None:
+    """They work for nobody."""
+    session = mcp_session(FILES)
+    play(session, ResponseCreate(), calls("resp_1", "read", "{}"), writes("resp_1", "Well"))
+
+    assert told(play(session, Broke("resp_1", "Out.")))[0] == "Stop resp_1"
+
+
+def test_a_draft_waits_for_tools() -> None:
+    """It could not call what is not known."""
+    session = new_session(with_tools(FILES), tool_refusal=refusal, anticipates=True)
+    turn = play(session, LOUD, silence(32))
+    play(session, settled(turn, "Read it."))
+    assert "Respond resp_1 draft" not in told(play(session, silence(32)))
 
 
 # The context

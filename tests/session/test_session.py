@@ -13,7 +13,9 @@ from corescript import (
     TEXT,
     Ids,
     Stage,
+    calls,
     events,
+    facts,
     finishes,
     guesses,
     hearing,
@@ -26,12 +28,16 @@ from corescript import (
     replayed,
     says,
     settled,
+    speaking,
     speech,
     typed,
     writes,
 )
+from mcpscript import ASKING, BROKEN, FILES, called, fails, gives, lists, mcp_session, refusal, verdict, with_tools
+from msgspec import structs
 
 from antiphon.audio import g711
+from antiphon.ports import EngineFailed
 from antiphon.protocol import errors
 from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.client_events import (
@@ -41,6 +47,7 @@ from antiphon.protocol.client_events import (
     ConversationItemRetrieve,
     ConversationItemTruncate,
     InputAudioBufferAppend,
+    InputAudioBufferClear,
     InputAudioBufferCommit,
     OutputAudioBufferClear,
     ResponseCancel,
@@ -53,7 +60,19 @@ from antiphon.protocol.server_events import ConversationItemRetrieved, SessionCr
 from antiphon.protocol.session import PcmaFormat, PcmFormat, PcmuFormat, ServerVad
 from antiphon.session import session as door
 from antiphon.session.effects import Close, Effect
-from antiphon.session.inputs import Broke, Heard, Input, Joined, Judged, Left, Received, Refused, Tick, Unrecognised
+from antiphon.session.inputs import (
+    Broke,
+    Called,
+    Heard,
+    Input,
+    Joined,
+    Judged,
+    Left,
+    Received,
+    Refused,
+    Tick,
+    Unrecognised,
+)
 from antiphon.session.session import Session
 
 
@@ -328,6 +347,73 @@ def test_a_words_way() -> None:
     assert told(play(failed, Unrecognised("item_1", "No ears."))) == lines('response.done resp_1 failed "No ears."')
 
 
+# Tools
+
+
+def test_servers_are_asked_when_they_come() -> None:
+    """With the session, with an update, with a response; only those that were asked are heard."""
+    session = Stage(new_settings(initial=with_tools(FILES), tool_refusal=refusal))
+    assert told(play(session, Joined("a"), Joined("b")))[-2:] == lines("""
+        ListTools         item_1 files
+        session.created   sess_1 -> b
+    """)
+    other = structs.replace(FILES, server_label="other")
+    assert told(play(session, SessionUpdate(session=with_tools(other))))[-1] == "ListTools item_2 other"
+    third = structs.replace(FILES, server_label="third")
+    params = ResponseParams(conversation="none", tools=(third,))
+    assert told(play(session, ResponseCreate(response=params)))[0] == "ListTools item_3 third"
+
+    assert play(session, lists("item_9"), gives("item_9", "?")) == []
+    assert told(play(session, lists("item_3"))) == lines("Respond resp_1")
+
+
+def test_a_tool_is_called_and_somebody_waits_for_it() -> None:
+    """The next response, which is begun by itself where the operator wants it; nobody is idle meanwhile."""
+    idle = hearing(turn_detection=ServerVad(idle_timeout_ms=5000))
+    session = mcp_session(FILES, follows_up=True)
+    play(session, SessionUpdate(session=idle), ResponseCreate(), calls("resp_1", "read", "{}"), at=1.0)
+    assert told(play(session, finishes("resp_1"), at=2.0))[-1].startswith("response.done resp_1 completed")
+    assert play(session, Tick(), at=10.0) == []
+
+    assert told(play(session, gives("item_2", "Much.")))[-2:] == lines("""
+        response.created   resp_2 in_progress
+        Respond            resp_2
+    """)
+    play(session, writes("resp_2", "So much."), finishes("resp_2"))
+    assert session.deadline == 15.0
+
+
+def test_the_meter_hears_of_servers_that_fail() -> None:
+    """A tool that says no is none of its business."""
+    session = mcp_session(FILES)
+    play(session, ResponseCreate(), calls("resp_1", "read", "{}"), calls("resp_1", "write", "{}", index=1))
+    play(session, finishes("resp_1"))
+
+    assert facts(play(session, fails("item_2", "No."))) == []
+    assert [type(fact) for fact in facts(play(session, Called("item_3", error=BROKEN)))] == [EngineFailed]
+
+
+def test_a_verdict() -> None:
+    """On what waits for one, and on nothing else."""
+    session = mcp_session(ASKING)
+    play(session, ResponseCreate(), calls("resp_1", "read", "{}"), finishes("resp_1"))
+
+    assert called(play(session, verdict("item_3", approve=True))) == ["read item_2"]
+    assert refused(play(session, verdict("item_3", approve=True))).param == "item.approval_request_id"
+
+
+def test_the_speed_is_fixed_while_an_answer_runs() -> None:
+    """Protocol 5.6; the same speed is fine."""
+    session = new_session(TEXT)
+    play(session, ResponseCreate())
+
+    faster = SessionUpdate(session=speaking(speed=1.5))
+    assert refused(play(session, faster)).param == "session.audio.output.speed"
+    assert names(play(session, SessionUpdate(session=speaking(speed=1.0)))) == ["session.updated"]
+    play(session, finishes("resp_1"))
+    assert names(play(session, faster)) == ["session.updated"]
+
+
 def test_a_commit_and_a_count() -> None:
     """Ids come from the function that the session was given, in order."""
     ids = Ids()
@@ -335,3 +421,4 @@ def test_a_commit_and_a_count() -> None:
     play(session, Joined(LINK), SessionUpdate(session=MANUAL), speech(100), InputAudioBufferCommit(), typed("x"))
 
     assert ids("item") == "item_3"
+    assert told(play(session, InputAudioBufferClear())) == lines("input_audio_buffer.cleared")

@@ -1,5 +1,6 @@
 """Rules of the session's configuration: defaults, updates, and how the wire shows it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from antiphon.session.config import (
     SessionSettings,
     TurnRules,
     apply,
+    first,
     given,
     shown,
 )
@@ -172,6 +174,13 @@ def test_tools_are_shown_whole() -> None:
     tool = FunctionTool(name="f", description="d", parameters={"type": "object", "x-mine": [1]})
 
     assert shown(after(update(tools=(tool,))), SETTINGS).tools == (tool,)  # type: ignore[union-attr]  # realtime
+
+
+def test_what_a_session_begins_with() -> None:
+    """The operator's instructions, then what came with the key; if that cannot be applied any more, without it."""
+    assert first(SETTINGS) == SessionConfig(instructions="Be kind.")
+    assert first(replace(SETTINGS, initial=update(output_modalities=("text",)))).modality == "text"
+    assert first(replace(SETTINGS, initial=update(model="gone"))) == first(SETTINGS)
 
 
 # What an update changes
