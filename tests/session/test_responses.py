@@ -15,6 +15,7 @@ from corescript import (
     events,
     facts,
     finishes,
+    names,
     new_session,
     play,
     recognises,
