@@ -303,9 +303,6 @@ class CoreMachine(RuleBasedStateMachine):
         if not self.is_sound:
             return
         self.hand(Received(LINK, said.InputAudioBufferClear()))
-        for request_id in self.watch.requests:
-            item = McpApprovalResponse(approval_request_id=request_id, approve=False)
-            self.hand(Received(LINK, said.ConversationItemCreate(item=item)))
         for _ in range(20):  # as often as responses may follow each other, and more
             self.comes_to_an_end()
         assert (self.watch.calls, self.watch.tools, self.watch.listings) == ({}, set(), set())
@@ -317,6 +314,9 @@ class CoreMachine(RuleBasedStateMachine):
         """Engines and servers answer all that they were asked; what still waits is cancelled."""
         for item_id in sorted(self.watch.listings):
             self.hand(Listed(item_id))
+        for request_id in self.watch.requests:
+            item = McpApprovalResponse(approval_request_id=request_id, approve=False)
+            self.hand(Received(LINK, said.ConversationItemCreate(item=item)))
         while self.settles:
             self.recognises_what_was_asked(Transcript("Last words."))
         for item_id in sorted(self.watch.tools):
