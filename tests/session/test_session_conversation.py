@@ -108,6 +108,17 @@ def test_whether_an_id_may_be_taken_twice(status: str, *, is_refused: bool) -> N
     assert conversation.refusal(item, None, sees_images=False) is not None
 
 
+def test_the_id_of_a_deleted_item() -> None:
+    """Is free again, unless a response is still making it."""
+    conversation = talk("a")
+    conversation.add(spoken("b", status="in_progress"))
+    conversation.delete("a")
+    conversation.delete("b")
+
+    assert conversation.refusal(text("a").item, None, sees_images=False) is None
+    assert conversation.refusal(text("b").item, None, sees_images=False) is not None
+
+
 def test_what_was_deleted_is_known_for_a_while() -> None:
     """A response may refer to it, without its audio; up to a bound."""
     conversation = talk()

@@ -174,6 +174,15 @@ def test_a_session_that_may_not_forget_fails_its_response() -> None:
     assert failed[-2].event.response.status_details.error.code == "context_length_exceeded"  # type: ignore[union-attr]  # `response.done`
 
 
+def test_out_of_band_nothing_is_forgotten() -> None:
+    """A response beside the conversation may need more room; it leaves no trace."""
+    session = long_session("auto")
+    params = ResponseParams(conversation="none", instructions="word " * 30)
+
+    assert len(context(play(session, ResponseCreate(response=params)))) == 1
+    assert len(context(play(session, ResponseCreate()))) == 2
+
+
 def test_instructions_alone_may_be_too_long() -> None:
     """There is nothing to leave out: the engine has to see what it makes of them."""
     session = new_session(TEXT, RealtimeSessionUpdate(instructions="word " * 99), context=Context(60, words))

@@ -227,8 +227,8 @@ class Conversation:
         self, item: Item, after: Position, *, sees_images: bool, takes_duplicates: bool = False
     ) -> ErrorDetail | None:
         """Why a client's item cannot be added; None when it can. Nothing takes the id of what is still being made."""
-        older = None if item.id is UNSET else self.get(item.id)
-        if older is not None and not (takes_duplicates and older.is_settled):
+        older = None if item.id is UNSET else self.known(item.id)
+        if older is not None and not (older.is_settled and (takes_duplicates or older.id not in self)):
             return errors.item_exists(older.id)
         if after and after != ROOT and after not in self:
             return errors.previous_item_unknown(after)

@@ -161,7 +161,8 @@ class Responses:
         entries: tuple[Entry, ...] | None = plan.context
         if self._settings.context is not None:
             room = room_for_items(self._settings.context, instructions, limit, config.truncation)
-            entries = fitting(plan.context, room, config.truncation, self._settings.context.count)
+            count = self._settings.context.count
+            entries = fitting(plan.context, room, config.truncation, count, for_good=plan.in_conversation)
         if entries is None:
             return None
         return Prompt(

@@ -41,11 +41,11 @@ def room_for_items(context: Context, instructions: str, max_output_tokens: int |
 
 
 def fitting(
-    entries: tuple[Entry, ...], room: int, truncation: Truncation, count: Callable[[str], int]
+    entries: tuple[Entry, ...], room: int, truncation: Truncation, count: Callable[[str], int], *, for_good: bool = True
 ) -> tuple[Entry, ...] | None:
     """The newest entries that fit; None where nothing may be left out and not all of them fit.
 
-    Entries that are left out are marked, so that they stay out. The newest entry is never left out.
+    Entries that are left out `for_good` are marked, so that they stay out. The newest entry is never left out.
     """
     if sum(len(_text(entry).encode()) + ITEM_TOKENS + IMAGE_TOKENS * _images(entry.item) for entry in entries) <= room:
         return entries  # a token is a byte or more: they fit, uncounted
@@ -58,7 +58,7 @@ def fitting(
     first = _first_that_fits(sizes, room * ratio)
     while first < len(entries) - 1 and isinstance(entries[first].item, FunctionCallOutput):
         first += 1  # an output without its call is no context
-    for entry in entries[:first]:
+    for entry in entries[:first] if for_good else ():
         entry.is_left_out = True
     return entries[first:]
 
