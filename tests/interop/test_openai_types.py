@@ -28,7 +28,7 @@ CONFIG = Config(
     models={"deaf": ModelAlias(asr="tone", options={"asr": {"fails": True}})},
     limits=Limits(tokens_per_minute=1_000_000),
 )
-PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(32)).decode()
 WEATHER = {
     "type": "function",
     "name": "weather",
