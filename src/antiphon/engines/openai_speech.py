@@ -231,7 +231,7 @@ class OpenAIVoice(_Endpoint):
         super().__init__(name, base_url, model, options)
         self.voices = options.voices
         self._instructions = options.instructions
-        self._format = options.response_format
+        self._format: Literal["pcm", "wav"] = options.response_format
 
     async def speak(self, text: str, voice: str, speed: float) -> AsyncGenerator[bytes, None]:
         """Speak one clause; closing the iterator closes the connection, and the endpoint stops."""
@@ -251,43 +251,36 @@ class OpenAIVoice(_Endpoint):
                 yield piece
 
     async def _sound(self, request: dict[str, Any]) -> AsyncGenerator[bytes, None]:
-        if self._format == "pcm":
-            try:
-                async with contextlib.aclosing(self._received({**request, "response_format": "pcm"})) as pieces:
-                    async for piece in pieces:
-                        yield piece
-            except _NoRawSamples:
-                self._format = "wav"  # from now on; the clause is asked for again
-            else:
-                return
-        async with contextlib.aclosing(self._received({**request, "response_format": "wav"})) as pieces:
-            async for piece in pieces:
-                yield piece
-
-    async def _received(self, request: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         """The `pcm` of one request, in whole samples."""
         async with contextlib.AsyncExitStack() as stack:
             answer = await self._open(stack, request)
-            parts = await stack.enter_async_context(contextlib.aclosing(answer.iter_bytes()))
-            reader = _Reader(parts)
-            while True:
-                with explained(self.timeout_s, "sound"):
-                    async with asyncio.timeout(self.timeout_s):
-                        piece = await reader.next()
-                if piece is None:
-                    return
+            reader = _Reader(await stack.enter_async_context(contextlib.aclosing(answer.iter_bytes())))
+            while (piece := await self._next(reader)) is not None:
                 if piece:
                     yield piece
 
-    async def _open(self, stack: contextlib.AsyncExitStack, request: dict[str, Any]) -> Any:
-        speech = self.client.audio.speech.with_streaming_response.create(**request)
-        with explained(self.timeout_s, "sound"), _telling_raw_refused(request["response_format"]):
+    async def _next(self, reader: "_Reader") -> bytes | None:
+        with explained(self.timeout_s, "sound"):
             async with asyncio.timeout(self.timeout_s):
-                answer = await stack.enter_async_context(speech)
+                return await reader.next()
+
+    async def _open(self, stack: contextlib.AsyncExitStack, request: dict[str, Any]) -> Any:
+        """Ask for the sound; where raw samples are refused, for a file, now and from now on."""
+        try:
+            answer = await self._ask(stack, {**request, "response_format": self._format})
+        except _NoRawSamples:
+            self._format = "wav"
+            answer = await self._ask(stack, {**request, "response_format": self._format})
         kind = answer.headers.get("content-type", "")
         if kind.startswith(("text/", "application/json")):
             raise EngineError("The model endpoint sent what is no sound.")
         return answer
+
+    async def _ask(self, stack: contextlib.AsyncExitStack, request: dict[str, Any]) -> Any:
+        speech = self.client.audio.speech.with_streaming_response.create(**request)
+        with explained(self.timeout_s, "sound"), _telling_raw_refused(request["response_format"]):
+            async with asyncio.timeout(self.timeout_s):
+                return await stack.enter_async_context(speech)
 
 
 class _NoRawSamples(Exception):  # noqa: N818 -- a fact about the endpoint, never told to anybody
