@@ -206,7 +206,7 @@ KINDS: tuple[tuple[Scope, tuple[Event, ...], tuple[Event, ...]], ...] = (
 A link of Azure's may have become one of GA meanwhile, by an update that says so."""
 
 
-class Failure(Exception):  # noqa: N818 -- what a fuzzer looks for
+class Failure(Exception):
     """A session that did not do as it must."""
 
 

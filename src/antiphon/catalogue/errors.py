@@ -9,7 +9,7 @@ class PullError(SetupError):
     """Weights cannot be fetched, or what came is not what was promised."""
 
 
-class UnknownWeights(SetupError, LookupError):  # noqa: N818 -- a fact about a name
+class UnknownWeights(SetupError, LookupError):
     """The catalogue has no weights of this name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ Advance: TypeAlias = Callable[[int], None]
 Pause: TypeAlias = Callable[[float], None]
 
 
-class Mismatch(Exception):  # noqa: N818 -- a fact about a file
+class Mismatch(Exception):
     """What came is not what the index promised."""
 
 

@@ -15,15 +15,15 @@ class ClientError(Exception):
         self.hint = hint
 
 
-class BadAddress(ClientError):  # noqa: N818 -- says what it is
+class BadAddress(ClientError):
     """The URL, the key or the model cannot be put into a request; nothing was sent."""
 
 
-class Unreachable(ClientError):  # noqa: N818 -- says what it is
+class Unreachable(ClientError):
     """Nobody answered: refused, unknown host, no trusted certificate, or silence."""
 
 
-class UpgradeRefused(ClientError):  # noqa: N818 -- says what it is
+class UpgradeRefused(ClientError):
     """A web server answered, but not with a WebSocket."""
 
     def __init__(self, message: str, hint: str | None = None, *, status: int) -> None:
@@ -32,7 +32,7 @@ class UpgradeRefused(ClientError):  # noqa: N818 -- says what it is
         """HTTP status of the answer; 101 when the handshake itself was broken."""
 
 
-class ConnectionLost(ClientError):  # noqa: N818 -- says what it is
+class ConnectionLost(ClientError):
     """The connection ended, and not because both sides were done."""
 
     def __init__(
@@ -46,5 +46,5 @@ class ConnectionLost(ClientError):  # noqa: N818 -- says what it is
         """The server's `error` event, when it was the last thing the server said."""
 
 
-class NoDevice(ClientError):  # noqa: N818 -- says what it is
+class NoDevice(ClientError):
     """There is no microphone or loudspeaker to use here."""

@@ -17,7 +17,7 @@ ANY_NAME = "*"
 """Stands for a name of the operator's choice in the path of a setting, as in `models.*.llm`."""
 
 
-class UnknownSetting(LookupError):  # noqa: N818 -- a fact about a path
+class UnknownSetting(LookupError):
     """No setting has this path. `close` is the nearest one that exists, or None."""
 
     def __init__(self, path: Path, close: str | None) -> None:

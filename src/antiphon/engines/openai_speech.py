@@ -283,7 +283,7 @@ class OpenAIVoice(_Endpoint):
                 return await stack.enter_async_context(speech)
 
 
-class _NoRawSamples(Exception):  # noqa: N818 -- a fact about the endpoint, never told to anybody
+class _NoRawSamples(Exception):
     """The endpoint refuses `pcm`."""
 
 

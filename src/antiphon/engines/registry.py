@@ -52,7 +52,7 @@ class SetupError(Exception):
         self.hint = hint
 
 
-class UnknownEngine(SetupError):  # noqa: N818 -- a state of the installation, read as a fact
+class UnknownEngine(SetupError):
     """No entry point has this name."""
 
     def __init__(self, role: Role, name: str) -> None:
@@ -63,7 +63,7 @@ class UnknownEngine(SetupError):  # noqa: N818 -- a state of the installation, r
         )
 
 
-class UnloadableEngine(SetupError):  # noqa: N818 -- a state of the installation, read as a fact
+class UnloadableEngine(SetupError):
     """The engine is known, but a package that it needs is not there."""
 
     def __init__(self, role: Role, name: str, missing: ImportError) -> None:
@@ -73,7 +73,7 @@ class UnloadableEngine(SetupError):  # noqa: N818 -- a state of the installation
         )
 
 
-class MissingWeights(SetupError):  # noqa: N818 -- a state of the installation, read as a fact
+class MissingWeights(SetupError):
     """The weights are known, but not on this machine yet."""
 
     def __init__(self, name: str) -> None:

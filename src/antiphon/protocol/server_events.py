@@ -168,12 +168,12 @@ class ConversationItemInputAudioTranscriptionSegment(
 
 
 class TranscriptionError(Wire, frozen=True, kw_only=True):
-    """Why a transcription failed."""
+    """Why a transcription failed. What is unknown is left out: the agents SDK for JavaScript passes over nulls here."""
 
     type: str
-    code: str | None = None
+    code: str | UnsetType | None = UNSET
     message: str
-    param: str | None = None
+    param: str | UnsetType | None = UNSET
 
 
 class ConversationItemInputAudioTranscriptionFailed(

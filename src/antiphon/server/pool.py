@@ -35,7 +35,7 @@ class State(enum.Enum):
     FAILED = "failed"
 
 
-class NotReady(Exception):  # noqa: N818 -- a state, read as a fact
+class NotReady(Exception):
     """The engines could not be started."""
 
 

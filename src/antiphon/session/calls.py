@@ -87,7 +87,11 @@ class OpenCall:
         """The event of some more of the arguments."""
         if self.route is not None:
             return ResponseMcpCallArgumentsDelta(
-                response_id=response_id, item_id=self.id, output_index=self.index, delta=piece
+                response_id=response_id,
+                item_id=self.id,
+                output_index=self.index,
+                delta=piece,
+                obfuscation="",  # the agents SDK for JavaScript takes no such event without it
             )
         return ResponseFunctionCallArgumentsDelta(
             response_id=response_id, item_id=self.id, output_index=self.index, call_id=self.call_id, delta=piece

@@ -251,7 +251,7 @@ class Transcriptions:
             yield Send(ConversationItemInputAudioTranscriptionDelta(item_id=item_id, delta=delta))
 
     def _failed(self, item_id: str, message: str, code: str | None) -> Effect:
-        error = TranscriptionError(type=SERVER_ERROR, code=code, message=message)
+        error = TranscriptionError(type=SERVER_ERROR, code=code or UNSET, message=message)
         return Send(ConversationItemInputAudioTranscriptionFailed(item_id=item_id, error=error))
 
 

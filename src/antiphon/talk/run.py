@@ -53,7 +53,7 @@ class ServerError(ClientError):
     """The server refused something, or failed at it."""
 
 
-class NoAnswer(ClientError):  # noqa: N818 -- says what it is
+class NoAnswer(ClientError):
     """What was to come did not come in time."""
 
 

@@ -13,7 +13,7 @@ MAX_SECRETS = 10_000
 """Keys at once. They are cheap, but a caller who mints without end must meet one."""
 
 
-class TooManySecrets(Exception):  # noqa: N818 -- a state, read as a fact
+class TooManySecrets(Exception):
     """As many keys are good at present as there may be."""
 
 
