@@ -123,7 +123,7 @@ def _line(effect: Effect) -> Iterator[str]:
 def _keys(event: Struct) -> Iterator[str]:
     for name in event.__struct_fields__:
         value = getattr(event, name)
-        if value is not UNSET and (name, value) != ("content_index", 0):
+        if value is not UNSET and (name, value) not in (("content_index", 0), ("obfuscation", "")):
             show = _BY_KEY.get(name) or _BY_TYPE.get(type(value), str)
             yield show(value)
 
