@@ -34,9 +34,13 @@ HARMLESS = {"response_cancel_not_active"}
 LONG = "slow " + "One. Two. Three. " * 30
 TONES = Config(
     engines=TONE,
-    models={"talker": ModelAlias(asr="tone", options={"asr": {"says": LONG}})},
+    models={
+        "talker": ModelAlias(asr="tone", options={"asr": {"says": LONG}}),
+        "deaf": ModelAlias(asr="tone", options={"asr": {"fails": True}}),
+        "helper": ModelAlias(tools="mcp", options={"tools": {"allowed_hosts": ["127.0.0.1"]}}),
+    },
 )
-"""The engines without models. The caller of `talker` always asks for a very long answer."""
+"""The engines without models. The caller of `talker` always asks for a very long answer; `helper` has MCP tools."""
 
 QUESTION = wav.read(ROOT / "examples" / "question.wav")
 """What is the capital of France?"""
@@ -156,19 +160,20 @@ def tell_tones(
 ) -> Story:
     """Play acts with the `tone` engines: a question of 440 Hz, an interruption of 880 Hz."""
     sounds = {"question": silence(300) + sine(1200, 440), "interruption": silence(300) + sine(1200, 880)}
-    return asyncio.run(_story(program, TONES, front, acts, sounds, model=model, **wanted))
+    return asyncio.run(played(program, TONES, front, acts, sounds, model=model, **wanted))
 
 
 def tell_embedded(program: Program, *acts: str, **wanted: Any) -> Story:
     """Play acts with the default engines: real speech, real models."""
     return asyncio.run(
-        _story(program, Config(), nullcontext, acts, {"question": QUESTION}, model="gpt-realtime", **wanted)
+        played(program, Config(), nullcontext, acts, {"question": QUESTION}, model="gpt-realtime", **wanted)
     )
 
 
-async def _story(
+async def played(
     program: Program, config: Config, front: Front, acts: Sequence[str], sounds: dict[str, bytes], **wanted: Any
 ) -> Story:
+    """Play acts against a server of this configuration."""
     wire = Wire()
     async with serving(config, middleware=[Middleware(Tap, wire=wire)]) as server, front(server) as url:
         out, problems = await program.play(url, acts, sounds, **wanted)

@@ -1,7 +1,11 @@
 """The npm package `@openai/agents`, unmodified, over WebSocket: an agent with a tool, spoken to and interrupted."""
 
+import asyncio
+from contextlib import nullcontext
+
 import pytest
-from foreign import Story, node, tell_embedded, tell_tones
+from foreign import TONES, Story, node, played, tell_embedded, tell_tones
+from mcp_servers import real_server, running
 
 pytestmark = pytest.mark.interop
 
@@ -75,6 +79,29 @@ def test_its_habit_of_retrieving_is_served(story: Story) -> None:
 
     assert len(asked) >= 3
     assert given == asked
+
+
+def test_tools_of_an_mcp_server_are_listed_approved_and_called() -> None:
+    """The SDK asks for the tools by its habit of retrieving, for approval, and for the answer after the call."""
+
+    async def main() -> Story:
+        async with running(real_server().streamable_http_app()) as server:
+            return await played(AGENT, TONES, nullcontext, ["mcp"], {}, model="helper", tools=f"{server}/mcp")
+
+    story = asyncio.run(main())
+
+    assert (story.acts, story.complaints, story.faults) == (["mcp"], [], [])
+    assert "add" in story.of("mcp_tools")[0]["names"]
+    assert [line["name"] for line in story.of("approval_asked")] == ["add"]
+    assert [(line["name"], line["output"]) for line in story.of("mcp_call")] == [("add", "42")]
+
+
+def test_words_that_cannot_be_made_out_are_no_riddle() -> None:
+    """An event about it is one that the package's schemas take."""
+    story = tell_tones(AGENT, "misheard", model="deaf")
+
+    assert story.wire.events("server", "conversation.item.input_audio_transcription.failed")
+    assert (story.acts, story.complaints) == (["misheard"], [])
 
 
 @pytest.mark.embedded

@@ -2,6 +2,7 @@
 //
 // Only the address is not the package's own.
 
+import { hostedMcpTool } from '@openai/agents';
 import { RealtimeAgent, RealtimeSession, tool } from '@openai/agents/realtime';
 import { z } from 'zod';
 // The schemas by which the package knows an event; what they do not take, it passes over in silence.
@@ -20,8 +21,10 @@ const weather = tool({
     return `sunny in ${city}`;
   },
 });
-const agent = new RealtimeAgent({ name: 'Helper', instructions: 'Be helpful.', tools: [weather] });
-const session = new RealtimeSession(agent, { transport: 'websocket', model: 'gpt-realtime' });
+const calculator = hostedMcpTool({ serverLabel: 'calc', serverUrl: wanted.tools, requireApproval: 'always' });
+const tools = wanted.tools ? [weather, calculator] : [weather];
+const agent = new RealtimeAgent({ name: 'Helper', instructions: 'Be helpful.', tools });
+const session = new RealtimeSession(agent, { transport: 'websocket', model: wanted.model });
 
 session.on('transport_event', (event) => {
   seen.note(event.type);
@@ -35,6 +38,15 @@ session.on('audio_interrupted', () => {
   seen.note('audio_interrupted');
 });
 session.on('agent_tool_end', (_context, _agent, _tool, result) => tell('tool_end', { result }));
+session.on('mcp_tools_changed', (listed) => {
+  tell('mcp_tools', { names: listed.map(({ name }) => name) });
+  seen.note('mcp_tools');
+});
+session.on('tool_approval_requested', (_context, _agent, { approvalItem }) => {
+  tell('approval_asked', { name: approvalItem.rawItem.name });
+  session.approve(approvalItem);
+});
+session.on('mcp_tool_call_completed', (_context, _agent, { name, output }) => tell('mcp_call', { name, output }));
 session.on('error', (event) => tell('error', { text: JSON.stringify(event) }));
 
 async function speak(name) {
@@ -63,9 +75,18 @@ const acts = {
     await seen.until('response.done', ends + 2);
     await seen.until('conversation.item.retrieved', 3);
   },
+  async mcp(ends) {
+    await seen.until('mcp_tools');
+    session.sendMessage('call add {"a": 2, "b": 40}');
+    await seen.until('response.done', ends + 2);
+  },
+  async misheard() {
+    await speak('question');
+    await seen.until('conversation.item.input_audio_transcription.failed');
+  },
 };
 
-await session.connect({ apiKey: 'none', url: `${wanted.url.replace('http', 'ws')}/v1/realtime?model=gpt-realtime` });
+await session.connect({ apiKey: 'none', url: `${wanted.url.replace('http', 'ws')}/v1/realtime?model=${wanted.model}` });
 for (const name of wanted.acts) {
   await acts[name](seen.count('response.done'));
   tell('acted', { name });
