@@ -32,7 +32,7 @@ from antiphon.ports import CallDelta, Delta, Transcript, Usage
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
-from antiphon.protocol.items import McpApprovalResponse, McpListedTool
+from antiphon.protocol.items import InputText, McpApprovalResponse, McpListedTool, Message
 from antiphon.protocol.session import McpTool, RealtimeSessionUpdate
 from antiphon.session.config import Context, shown
 from antiphon.session.effects import Effect, Send, Settle
@@ -124,6 +124,18 @@ class CoreMachine(RuleBasedStateMachine):
         if any(is_error(effect, named.event_id) for effect in effects):
             assert [effect for effect in effects if isinstance(effect, Send)] == [effects[-1]]
             assert state(self.session) == before
+
+    @precondition(lambda self: self.watch.known_items)
+    @rule(data=st.data(), deletes=st.booleans())
+    def means_what_is_known(self, data: st.DataObject, *, deletes: bool) -> None:
+        """A client takes an id that it has seen, or deletes what it names; but not of a tool that works."""
+        item_id = data.draw(st.sampled_from(sorted(self.watch.known_items)))
+        if item_id in self.watch.listings | set(self.watch.calls):
+            return
+        item = Message(id=item_id, role="user", content=(InputText(text="Mine."),))
+        if deletes:
+            self.says(said.ConversationItemDelete(item_id=item_id), LINK)
+        self.says(said.ConversationItemCreate(item=item), LINK)
 
     @rule(origin=ORIGINS, joins=st.booleans())
     def comes_or_goes(self, origin: str, joins: bool) -> None:
@@ -303,6 +315,7 @@ class CoreMachine(RuleBasedStateMachine):
         if not self.is_sound:
             return
         self.hand(Received(LINK, said.InputAudioBufferClear()))
+        assert not any(self.watch.runs.values()), "a draft of no turn"
         for _ in range(20):  # as often as responses may follow each other, and more
             self.comes_to_an_end()
         assert (self.watch.calls, self.watch.tools, self.watch.listings) == ({}, set(), set())

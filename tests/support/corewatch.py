@@ -253,6 +253,7 @@ class Watch:
                 case _:
                     pass
         assert len([r for r in self.responses.values() if r.in_conversation]) <= 1, "two default responses"
+        assert sum(self.runs.values()) <= 1, "two drafts"
         for response_id, is_draft in self.runs.items():
             assert is_draft or response_id in self.responses, f"{response_id} runs for nobody"
         making = {r.open.id for r in self.responses.values() if r.open}
