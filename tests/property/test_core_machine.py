@@ -128,10 +128,8 @@ class CoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.watch.known_items)
     @rule(data=st.data(), deletes=st.booleans())
     def means_what_is_known(self, data: st.DataObject, *, deletes: bool) -> None:
-        """A client takes an id that it has seen, or deletes what it names; but not of a tool that works."""
+        """A client takes an id that it has seen, or deletes what it names."""
         item_id = data.draw(st.sampled_from(sorted(self.watch.known_items)))
-        if item_id in self.watch.listings | set(self.watch.calls):
-            return
         item = Message(id=item_id, role="user", content=(InputText(text="Mine."),))
         if deletes:
             self.says(said.ConversationItemDelete(item_id=item_id), LINK)

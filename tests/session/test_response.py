@@ -4,7 +4,21 @@ from typing import Any
 
 import pytest
 from corelines import lines, told
-from corescript import MANUAL, TEXT, WEATHER, calls, events, finishes, names, new_session, play, says, speech, writes
+from corescript import (
+    MANUAL,
+    TEXT,
+    WEATHER,
+    calls,
+    events,
+    finishes,
+    names,
+    new_session,
+    play,
+    says,
+    speech,
+    typed,
+    writes,
+)
 from mcpscript import ASKING, FILES, mcp_session
 
 from antiphon.ports import AudioDelta, CallDelta, Ending, TextDelta, Usage
@@ -41,6 +55,7 @@ from antiphon.protocol.server_events import (
     ResponseOutputItemDone,
 )
 from antiphon.protocol.session import PcmaFormat, PcmFormat, PcmuFormat
+from antiphon.session.conversation import MAX_GONE_ITEMS
 from antiphon.session.effects import Send
 from antiphon.session.inputs import Produced
 from antiphon.session.response import encoder_of
@@ -182,6 +197,17 @@ def test_an_item_deleted_while_it_is_made() -> None:
         response.output_item.done   resp_1 #0 item_1 assistant completed output_text "One"
     """)
     assert list(session._conversation) == []
+    assert names(play(session, typed("Mine.", id="item_1")))[0] == "conversation.item.added"
+
+
+def test_an_item_deleted_long_ago_while_it_is_made() -> None:
+    """It has been forgotten altogether; the response still ends in order."""
+    session = new_session(TEXT)
+    play(session, ResponseCreate(), writes("resp_1", "One"), ConversationItemDelete(item_id="item_1"))
+    for number in range(MAX_GONE_ITEMS):
+        play(session, typed("Gone.", id=f"gone_{number}"), ConversationItemDelete(item_id=f"gone_{number}"))
+
+    assert names(play(session, finishes("resp_1")))[-1] == "response.done"
 
 
 def test_a_written_answer_in_two_messages() -> None:

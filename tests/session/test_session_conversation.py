@@ -11,6 +11,10 @@ from antiphon.protocol.items import (
     InputText,
     Item,
     McpApprovalResponse,
+    McpCall,
+    McpListedTool,
+    McpListTools,
+    McpToolExecutionError,
     Message,
     OutputAudio,
     OutputText,
@@ -94,6 +98,23 @@ def test_an_id_that_is_taken_again_and_again() -> None:
         conversation.delete("y")
 
     assert list(conversation) == entries
+
+
+@pytest.mark.parametrize(
+    ("item", "is_settled"),
+    [
+        (McpCall(id="x", server_label="s", name="f", arguments="{}", output=None, error=None), False),
+        (McpCall(id="x", server_label="s", name="f", arguments="{}", output=""), True),
+        (McpCall(id="x", server_label="s", name="f", arguments="{}", error=McpToolExecutionError(message="")), True),
+        (McpListTools(id="x", server_label="s", tools=()), False),
+        (McpListTools(id="x", server_label="s", tools=(McpListedTool(name="f", input_schema={}),)), True),
+        (FunctionCall(id="x", name="f", arguments="{}"), True),
+        (FunctionCall(id="x", name="f", arguments="{}", status="in_progress"), False),
+    ],
+)
+def test_what_is_still_being_made(item: Item, *, is_settled: bool) -> None:
+    """Items of MCP have no status: they are settled when there is something in them."""
+    assert Entry(item).is_settled == is_settled
 
 
 @pytest.mark.parametrize(("status", "is_refused"), [("completed", False), ("in_progress", True)])

@@ -21,6 +21,8 @@ from antiphon.protocol.items import (
     InputImage,
     InputText,
     Item,
+    McpCall,
+    McpListTools,
     Message,
     OutputAudio,
     OutputText,
@@ -84,6 +86,10 @@ class Entry:
     @property
     def is_settled(self) -> bool:
         """Whether nothing of it is still to come."""
+        if isinstance(self.item, McpCall):
+            return isinstance(self.item.output, str) or bool(self.item.error)
+        if isinstance(self.item, McpListTools):
+            return bool(self.item.tools)
         return getattr(self.item, "status", "completed") != "in_progress" and not self.needs_words
 
     def let_go(self) -> None:

@@ -299,7 +299,7 @@ class Answer:
         self.output.append(Entry(item))
         if self.plan.in_conversation:
             item_id = str(item.id)
-            entry = self.conversation.get(item_id)
+            entry = self.conversation.known(item_id)  # also if it was deleted meanwhile: then its id is free again
             if entry is not None:
                 entry.finish(item)
             yield Send(ConversationItemDone(previous_item_id=self.conversation.previous_of(item_id), item=item))
