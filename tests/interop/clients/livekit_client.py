@@ -14,6 +14,7 @@ from livekit.plugins import openai
 from telling import CHUNK_BYTES, Happenings, chunks, task, tell, tell_logs
 
 RATE_HZ = 24_000
+CHUNK_S = CHUNK_BYTES / 2 / RATE_HZ
 
 
 class Microphone(io.AudioInput):
@@ -85,11 +86,11 @@ class Helper(Agent):
 class Play:
     """The agent at work, and what is done to it."""
 
-    def __init__(self, base_url: str, model: str, pcm: dict[str, str]) -> None:
+    def __init__(self, model: openai.realtime.RealtimeModel, pcm: dict[str, str]) -> None:
         self.seen = Happenings()
         self.pcm = pcm
         self.microphone = Microphone()
-        self.model = openai.realtime.RealtimeModel(base_url=base_url, api_key="none", model=model)
+        self.model = model
         self.session = AgentSession(
             llm=self.model, turn_handling={"interruption": {"resume_false_interruption": False}}
         )
@@ -115,13 +116,17 @@ class Play:
         self.seen.note(f"item {role}")
 
     async def speak(self, name: str) -> None:
-        """Say something; the microphone stays open until the turn has been found."""
+        """Say something in real time; the microphone stays open until the turn has been found.
+
+        The plugin cancels when it hears of an interruption: that must not come when the turn is over.
+        """
         turns = self.seen.count("caller listening")
         for chunk in chunks(self.pcm[name]):
             self.microphone.say(chunk)
+            await asyncio.sleep(CHUNK_S)
         while self.seen.count("caller listening") == turns:
             self.microphone.say(bytes(CHUNK_BYTES))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(CHUNK_S)
 
     async def act(self, name: str) -> None:
         """Play one act to its end."""
@@ -141,10 +146,19 @@ class Play:
         tell("acted", name=name)
 
 
+def model_at(url: str, name: str, api_version: str | None) -> openai.realtime.RealtimeModel:
+    """The model at this server; with a version, as if the server were Azure's."""
+    if api_version is None:
+        return openai.realtime.RealtimeModel(base_url=f"{url}/v1", api_key="none", model=name)
+    return openai.realtime.RealtimeModel.with_azure(
+        azure_endpoint=url, azure_deployment=name, api_version=api_version, api_key="none"
+    )
+
+
 async def main() -> None:
     """Play the acts."""
     wanted = task()
-    play = Play(f"{wanted['url']}/v1", wanted["model"], wanted["pcm"])
+    play = Play(model_at(wanted["url"], wanted["model"], wanted.get("api_version")), wanted["pcm"])
     await play.session.start(Helper())
     for name in wanted["acts"]:
         await play.act(name)
