@@ -61,12 +61,6 @@ class Story:
         return [line for line in self.told if line["kind"] == kind]
 
     @property
-    def kinds(self) -> list[str]:
-        """The kinds of its lines, but for sound and acts; runs of equal ones told once."""
-        kinds = [line["kind"] for line in self.told if line["kind"] not in {"audio", "acted"}]
-        return [kind for n, kind in enumerate(kinds) if n == 0 or kinds[n - 1] != kind]
-
-    @property
     def audio_ms(self) -> float:
         """How much sound it was given."""
         return ms_of(bytes(sum(line["bytes"] for line in self.of("audio"))))

@@ -11,7 +11,6 @@ pytestmark = pytest.mark.interop
 
 OLD = python("openai-beta", "openai_beta_client.py")
 JUDGE = ROOT / "tests" / "support" / "beta_sdk.py"
-UNTYPED = {"response.function_call_arguments.done.name": "the later events of beta name the function"}
 
 
 @pytest.fixture(scope="module")
