@@ -12,7 +12,7 @@ from antiphon.session.turns import Turn, TurnDetector
 
 UNHURRIED_MS = 450
 """With so much silence to come, a pause is told at its second quiet frame: a draft is ready in time all the same,
-and the end of the last word is heard more often (word errors 1.7 % instead of 2.7 %, `bench/wer.py`)."""
+and the end of the last word is heard more often (word errors 2.0 % instead of 2.7 %, `bench/wer.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
