@@ -1,6 +1,7 @@
 """The contracts of a connection: a `Link` carries frames both ways, an `App` serves one link.
 
 WebSocket, WebRTC and SIP each make links; the runtime and the gateway are apps. Neither knows the other.
+A call (WebRTC, SIP) also brings its output audio buffer, the `Playout`: its answers are played, not sent as events.
 """
 
 from collections.abc import Awaitable, Callable
@@ -8,6 +9,53 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from antiphon.protocol.session import SessionUpdateBody
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A piece of an answer, to be played: 24 kHz, 16 bit, mono."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A content part that was not played to its end, and how far it came."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    played_ms: int
+
+
+class Playout(Protocol):
+    """The output audio buffer of a call: plays answers one after the other, in real time.
+
+    When the first sound of a response is heard, and when its last one was, the link's `receive` says so.
+    """
+
+    on_drain: Callable[[], None]
+    """Set by the runtime; called whenever sound has been played and there is more room."""
+
+    @property
+    def queued_ms(self) -> int:
+        """How much is still to be played."""
+
+    def play(self, sound: Sound) -> None:
+        """Add sound. Never waits."""
+
+    def finish(self, response_id: str) -> None:
+        """No more sound of this response will come."""
+
+    def clear(self) -> tuple[Unheard, ...]:
+        """Be silent now. Tells what was not played to its end, in the order of playing.
+
+        Of a response that is not finished, the part that was played last counts, however much of it was given.
+        Neither a start nor a stop is told afterwards of a response whose sound was cleared, until it has new sound.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +73,8 @@ class Scope:
     """What an ephemeral key was minted for; the session begins with it."""
     takes_audio: bool = True
     """Whether audio deltas go over this link as events; calls send audio by RTP instead."""
+    playout: Playout | None = None
+    """Where a call's answers are played."""
     client: str = ""
     """The peer's address, for logs."""
     query: dict[str, str] = field(default_factory=dict)
@@ -51,7 +101,21 @@ class Media:
     pcm: bytes
 
 
-Frame: TypeAlias = Text | Binary | Media
+@dataclass(frozen=True, slots=True)
+class PlayoutStarted:
+    """The first sound of a response has gone out."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStopped:
+    """All sound of a finished response has been played."""
+
+    response_id: str
+
+
+Frame: TypeAlias = Text | Binary | Media | PlayoutStarted | PlayoutStopped
 
 
 class Link(Protocol):
@@ -80,10 +144,7 @@ class Calls(Protocol):
         """Whether the call runs here."""
 
     async def attach(self, call_id: str, link: Link) -> None:
-        """Join a sideband link to the call until either ends."""
+        """Join a sideband link to the call until either ends. A call that is not here any more closes the link."""
 
-    async def end(self, call_id: str) -> None:
-        """Hang up."""
-
-    async def refer(self, call_id: str, target_uri: str) -> None:
-        """Hand the caller on to another number or address; SIP only."""
+    def end(self, call_id: str) -> bool:
+        """Hang up; False when there is no such call."""
