@@ -75,6 +75,33 @@ def test_what_cannot_be_read_is_passed_on() -> None:
     assert isinstance(events[-1], ev.SessionCreated)
 
 
+def test_raw_frames_go_both_ways() -> None:
+    """A frame is sent and given as it is, event or not; text unless told otherwise."""
+    received: list[bytes | str] = []
+
+    async def script(socket: ServerConnection) -> None:
+        received.extend([await socket.recv() for _ in range(3)])
+        await socket.send("{ ")
+        await socket.send(b"\xff", text=True)
+        await socket.close(4000, "enough")
+
+    async def talk() -> list[bytes | None]:
+        async with scripted(script) as url, connect(url) as connection:
+            await connection.send_raw(b'{"type":1}')
+            await connection.send_raw("hm")
+            await connection.send_raw("hm", is_binary=True)
+            frames = [await connection.receive_raw(), await connection.receive_raw()]
+            with pytest.raises(ConnectionLost) as lost:
+                await connection.receive_raw()
+            assert (lost.value.code, lost.value.detail) == (4000, None)
+            with pytest.raises(ConnectionLost):
+                await connection.send_raw("late")
+            return frames
+
+    assert run(talk()) == [b"{ ", b"\xff"]
+    assert received == ['{"type":1}', "hm", b"hm"]
+
+
 def test_a_frame_of_50_mib() -> None:
     """A server may put a long recording into one event."""
 

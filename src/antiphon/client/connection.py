@@ -25,7 +25,6 @@ from antiphon.client.address import credentials, endpoint
 from antiphon.client.errors import BadAddress, ConnectionLost, Unreachable, UpgradeRefused
 from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.codec import Unknown, decode_server, encode_client
-from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.server_events import Error, ServerEvent
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -56,7 +55,7 @@ class Connection:
 
     def __init__(self, socket: ClientConnection, url: str) -> None:
         self._socket = socket
-        self._last_error: ErrorDetail | None = None
+        self._last_frame = b""
         self.url = url
         """The whole address that was reached."""
 
@@ -65,22 +64,29 @@ class Connection:
 
         Raise ConnectionLost when the connection has ended. Why it ended is known to the one who iterates.
         """
+        await self.send_raw(encode_client(event))
+
+    async def send_raw(self, frame: bytes | str, *, is_binary: bool = False) -> None:
+        """Send a frame as it is, be it no event at all; a text frame unless `is_binary`. Raise as `send` does."""
         try:
-            await self._socket.send(encode_client(event), text=True)
+            await self._socket.send(frame, text=not is_binary)
         except ConnectionClosed as closed:
             raise self._lost(closed) from None
 
     async def receive(self) -> ServerEvent | Unknown | None:
         """The next event; None when the connection has ended well. Raise ConnectionLost when it has not."""
+        frame = await self.receive_raw()
+        return None if frame is None else decode_server(frame)
+
+    async def receive_raw(self) -> bytes | None:
+        """The next frame as it came; None when the connection has ended well. Raise ConnectionLost when it has not."""
         try:
-            frame = await self._socket.recv(decode=False)
+            self._last_frame = await self._socket.recv(decode=False)
         except ConnectionClosed as closed:
             if (closed.rcvd or closed.sent) and _code(closed) in DONE_CODES:
                 return None
             raise self._lost(closed) from None
-        event = decode_server(frame)
-        self._last_error = event.error if isinstance(event, Error) else None
-        return event
+        return self._last_frame
 
     async def __aiter__(self) -> AsyncIterator[ServerEvent | Unknown]:
         while (event := await self.receive()) is not None:
@@ -91,7 +97,8 @@ class Connection:
         await self._socket.close()
 
     def _lost(self, closed: ConnectionClosed) -> ConnectionLost:
-        code, detail = _code(closed), self._last_error
+        last = decode_server(self._last_frame)
+        code, detail = _code(closed), last.error if isinstance(last, Error) else None
         reason = closed.rcvd.reason if closed.rcvd else ""
         if detail:
             message = f"The server said: {detail.message}"
