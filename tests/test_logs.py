@@ -8,9 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from antiphon import logs
-from antiphon.logs import LogMeter
-from antiphon.metrics import FanOut, Tally
-from antiphon.ports import (
+from antiphon.facts import (
     DraftEnded,
     EngineFailed,
     Fact,
@@ -19,8 +17,10 @@ from antiphon.ports import (
     SessionOpened,
     Transcribed,
     TurnEnded,
-    Usage,
 )
+from antiphon.logs import LogMeter
+from antiphon.metrics import FanOut, Tally
+from antiphon.ports import Usage
 
 ENDED = ResponseEnded("sess_1", "resp_1", "completed", 10.0, 12.4, None, 301.6, 900, Usage(30, 20, 8))
 FACTS: list[Fact] = [

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
-from antiphon.ports import (
+from antiphon.facts import (
     DraftEnded,
     EngineFailed,
     Fact,

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from antiphon.ports import Fact, Meter, ResponseEnded
+from antiphon.facts import Fact, Meter, ResponseEnded
 
 
 class FanOut:

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from starlette.middleware import Middleware
 
 from antiphon.config import Config, Engines, Server
-from antiphon.ports import Meter
+from antiphon.facts import Meter
 from antiphon.server.house import House
 from antiphon.server.serve import address_of, bound, uvicorn_server
 

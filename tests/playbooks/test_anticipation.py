@@ -27,7 +27,8 @@ from corescript import (
     writes,
 )
 
-from antiphon.ports import NO_USAGE, DraftEnded, Usage
+from antiphon.facts import DraftEnded
+from antiphon.ports import NO_USAGE, Usage
 from antiphon.protocol.client_events import (
     ConversationItemCreate,
     ConversationItemRetrieve,

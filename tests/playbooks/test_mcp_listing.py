@@ -24,7 +24,8 @@ from corescript import (
 )
 from mcpscript import ASKING, BROKEN, FILES, gives, lists, mcp_session, refusal, with_tools
 
-from antiphon.ports import EngineFailed, ToolServer
+from antiphon.facts import EngineFailed
+from antiphon.ports import ToolServer
 from antiphon.protocol import codec
 from antiphon.protocol.client_events import (
     ConversationItemDelete,

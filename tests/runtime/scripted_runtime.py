@@ -9,8 +9,9 @@ from typing import Any
 from antiphon.engines.cascade import Cascade
 from antiphon.engines.tone import ToneASR, ToneASROptions, ToneTTS, ToneVAD
 from antiphon.engines.tone_llm import ToneLLM
+from antiphon.facts import Fact
 from antiphon.link import Frame, Scope, Text
-from antiphon.ports import VAD, AudioDelta, Delta, EngineSet, Fact, Prompt, Responder, Usage
+from antiphon.ports import VAD, AudioDelta, Delta, EngineSet, Prompt, Responder, Usage
 from antiphon.protocol.server_events import Error, ResponseOutputAudioDelta, ServerEvent
 from antiphon.protocol.session import AudioFormat, PcmFormat
 from antiphon.runtime.limits import Limits

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from scripted_runtime import HandLink, Notes, ScriptedCore, others, play, settled, tone_engines
 
+from antiphon.facts import Fact, ResponseEnded, SessionClosed, SessionOpened
 from antiphon.link import Scope
-from antiphon.ports import EngineSet, Fact, ResponseEnded, SessionClosed, SessionOpened
+from antiphon.ports import EngineSet
 from antiphon.runtime import app as module
 from antiphon.runtime.app import RealtimeApp
 from antiphon.runtime.options import RuntimeOptions

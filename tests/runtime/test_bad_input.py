@@ -11,7 +11,7 @@ import pytest
 from served import Caller, call, dial, engines, play, spoken, tone
 
 from antiphon.audio.pcm import silence
-from antiphon.ports import EngineFailed, Fact, SessionClosed
+from antiphon.facts import EngineFailed, Fact, SessionClosed
 from antiphon.testing import serving
 
 MIB = 1024 * 1024

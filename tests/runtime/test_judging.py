@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from scripted_runtime import Notes, others, play
 
-from antiphon.ports import EngineError, EngineFailed, TurnModel
+from antiphon.facts import EngineFailed
+from antiphon.ports import EngineError, TurnModel
 from antiphon.runtime import judging as module
 from antiphon.runtime.judging import Judges
 from antiphon.runtime.owner import TaskOwner

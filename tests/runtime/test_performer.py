@@ -5,7 +5,8 @@ import asyncio
 from scripted_runtime import FREE, HandLink, HandResponder, HandRun, Notes, audio_event, play, settled
 
 from antiphon.engines.tone import ToneASR
-from antiphon.ports import HearingOptions, Prompt, SessionClosed, TextDelta, Transcript
+from antiphon.facts import SessionClosed
+from antiphon.ports import HearingOptions, Prompt, TextDelta, Transcript
 from antiphon.protocol.response import Response, ResponseAudio, ResponseUsage
 from antiphon.protocol.server_events import InputAudioBufferCleared, ResponseDone
 from antiphon.runtime.answering import Answers

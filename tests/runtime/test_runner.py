@@ -23,8 +23,9 @@ from scripted_runtime import (
 
 from antiphon.audio.pcm import silence
 from antiphon.engines.tone import ToneVAD
+from antiphon.facts import EngineFailed
 from antiphon.link import Binary, Media, Scope, Text
-from antiphon.ports import EngineError, EngineFailed, Prompt, Responder
+from antiphon.ports import EngineError, Prompt, Responder
 from antiphon.protocol import errors
 from antiphon.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from antiphon.protocol.server_events import Error, InputAudioBufferCleared, InputAudioBufferCommitted

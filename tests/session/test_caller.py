@@ -29,7 +29,7 @@ from corescript import (
 )
 
 from antiphon.audio.pcm import samples_in, samples_of
-from antiphon.ports import TurnEnded
+from antiphon.facts import TurnEnded
 from antiphon.protocol.client_events import (
     InputAudioBufferClear,
     InputAudioBufferCommit,

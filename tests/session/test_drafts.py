@@ -1,6 +1,7 @@
 """Rules of drafts: kept back until they are wanted, or gone."""
 
-from antiphon.ports import DraftEnded, Prompt, TextDelta, Usage
+from antiphon.facts import DraftEnded
+from antiphon.ports import Prompt, TextDelta, Usage
 from antiphon.session.drafts import Drafts, turn_entry
 from antiphon.session.effects import Release, Report, Respond, Stop
 from antiphon.session.inputs import Broke, Finished, Produced

@@ -29,7 +29,8 @@ from corescript import (
 )
 from mcpscript import FILES, mcp_session, refusal, with_tools
 
-from antiphon.ports import EngineFailed, Prompt, ResponseEnded, Usage
+from antiphon.facts import EngineFailed, ResponseEnded
+from antiphon.ports import Prompt, Usage
 from antiphon.protocol.client_events import (
     ConversationItemDelete,
     InputAudioBufferCommit,

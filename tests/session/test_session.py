@@ -37,7 +37,7 @@ from mcpscript import ASKING, BROKEN, FILES, called, fails, gives, lists, mcp_se
 from msgspec import structs
 
 from antiphon.audio import g711
-from antiphon.ports import EngineFailed
+from antiphon.facts import EngineFailed
 from antiphon.protocol import errors
 from antiphon.protocol.beyond import ResponseWishes
 from antiphon.protocol.client_events import (

@@ -4,7 +4,8 @@ import pytest
 from corelines import lines, told
 from corescript import events, facts, guesses, new_settings, recognises
 
-from antiphon.ports import EngineFailed, HearingOptions, Segment, TokenProb, Transcribed, TranscriptUsage
+from antiphon.facts import EngineFailed, Transcribed
+from antiphon.ports import HearingOptions, Segment, TokenProb, TranscriptUsage
 from antiphon.protocol.items import FunctionCall, InputAudio, InputText, Message
 from antiphon.protocol.server_events import ConversationItemInputAudioTranscriptionCompleted, LogProb
 from antiphon.protocol.session import Transcription

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from antiphon.audio.pcm import RATE_HZ, from_float, silence
 from antiphon.config import Config, Engines, Limits
-from antiphon.ports import Meter
+from antiphon.facts import Meter
 from antiphon.testing import TONE, serving
 
 PATIENCE_S = 20.0

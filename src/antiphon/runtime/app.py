@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from antiphon.dialects.detect import machine
+from antiphon.facts import Meter, SessionClosed, SessionOpened
 from antiphon.link import Link, Scope
-from antiphon.ports import VAD, EngineSet, Meter, SessionClosed, SessionOpened
+from antiphon.ports import VAD, EngineSet
 from antiphon.protocol import errors
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.ids import new_id

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from antiphon.ports import EngineFailed, Meter, TurnModel
+from antiphon.facts import EngineFailed, Meter
+from antiphon.ports import TurnModel
 from antiphon.runtime.failures import failure_of
 from antiphon.runtime.inbox import Put
 from antiphon.runtime.owner import TaskOwner

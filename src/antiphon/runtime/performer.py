@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from antiphon.ports import Meter
+from antiphon.facts import Meter
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import ResponseDone
 from antiphon.runtime.answering import Answers

@@ -7,8 +7,9 @@ have left it. Audio is scored then, if anybody wants scores; nothing overtakes a
 import asyncio
 import logging
 
+from antiphon.facts import EngineFailed, Meter
 from antiphon.link import Binary, Frame, Link, Media
-from antiphon.ports import EngineFailed, EngineSet, Meter
+from antiphon.ports import EngineSet
 from antiphon.protocol import errors
 from antiphon.protocol.client_events import (
     ClientEvent,

@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 
 from antiphon.catalogue import Store, default_folder
 from antiphon.config import Config, read_keys
+from antiphon.facts import Meter
 from antiphon.link import Link
 from antiphon.logs import LogMeter
 from antiphon.metrics import FanOut
-from antiphon.ports import Meter
 from antiphon.runtime.app import RealtimeApp
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.server.pool import EnginePool, NotReady, State

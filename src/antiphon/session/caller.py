@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from antiphon.audio.pcm import ms_of
-from antiphon.ports import TurnEnded
+from antiphon.facts import TurnEnded
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
 from antiphon.protocol.errors import ErrorDetail

@@ -8,7 +8,8 @@ dropped without a trace: no event, no item, no token in `usage`.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from antiphon.ports import NO_USAGE, DraftEnded, Prompt, Usage
+from antiphon.facts import DraftEnded
+from antiphon.ports import NO_USAGE, Prompt, Usage
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.session.conversation import Entry
 from antiphon.session.effects import Effect, Release, Report, Respond, Stop

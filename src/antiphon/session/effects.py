@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from antiphon.ports import Fact, HearingOptions, Prompt, ToolServer
+from antiphon.facts import Fact
+from antiphon.ports import HearingOptions, Prompt, ToolServer
 from antiphon.protocol.server_events import ServerEvent
 
 

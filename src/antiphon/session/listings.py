@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from antiphon.ports import EngineFailed
+from antiphon.facts import EngineFailed
 from antiphon.protocol.items import McpListedTool, McpListTools
 from antiphon.protocol.server_events import (
     ConversationItemAdded,

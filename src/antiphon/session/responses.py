@@ -6,7 +6,8 @@ News of a response that is not here any more is dropped here, and nowhere else.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from antiphon.ports import EngineFailed, Prompt, ResponseEnded
+from antiphon.facts import EngineFailed, ResponseEnded
+from antiphon.ports import Prompt
 from antiphon.protocol.errors import INVALID_REQUEST, SERVER_ERROR
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.response import Cancelled, Failed, ResponseError, ResponseStatus, StatusDetails

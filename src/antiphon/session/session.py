@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from antiphon.audio import g711
-from antiphon.ports import EngineFailed
+from antiphon.facts import EngineFailed
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from antiphon.audio.pcm import ms_in, samples_of
-from antiphon.ports import EngineFailed, HearingOptions, Transcribed, Transcript, TranscriptUsage
+from antiphon.facts import EngineFailed, Transcribed
+from antiphon.ports import HearingOptions, Transcript, TranscriptUsage
 from antiphon.protocol.errors import SERVER_ERROR
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.protocol.server_events import (
