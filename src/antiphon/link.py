@@ -140,8 +140,8 @@ App: TypeAlias = Callable[[Link], Awaitable[None]]
 class Calls(Protocol):
     """Running calls (WebRTC, SIP) by their `call_id`, for sidebands and REST."""
 
-    def find(self, call_id: str) -> bool:
-        """Whether the call runs here."""
+    def find(self, call_id: str) -> Scope | None:
+        """What is known of a call that runs here; None when there is none of that id."""
 
     async def attach(self, call_id: str, link: Link) -> None:
         """Join a sideband link to the call until either ends. A call that is not here any more closes the link."""

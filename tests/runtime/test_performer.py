@@ -43,6 +43,7 @@ class Stage:
             self.notes,
             tools=ToolCalls(None, self.news.put, self.tasks, 5.0),
             allowance=allowance,
+            post=self.news.put_nowait,
         )
 
 

@@ -4,12 +4,14 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 
-from antiphon.ports import NO_USAGE, Responder, Run
+from antiphon.audio.pcm import SAMPLE_BYTES
+from antiphon.ports import NO_USAGE, AudioDelta, EngineError, Responder, Run
 from antiphon.runtime.failures import failure_of
 from antiphon.runtime.faults import log_fault
 from antiphon.runtime.inbox import Put
 from antiphon.runtime.limits import Allowance
 from antiphon.runtime.owner import TaskOwner
+from antiphon.runtime.pacing import Pace
 from antiphon.session.effects import Respond, Warm
 from antiphon.session.inputs import Broke, Finished, Produced
 
@@ -34,14 +36,19 @@ class Answers:
         limit_s: float,
         *,
         allowance: Allowance,
+        ahead_s: float = 0.0,
     ) -> None:
-        """`room` returns when there is room for more on the way out; `limit_s` is the longest time without progress."""
+        """`room` returns when there is room for more on the way out; `limit_s` is the longest time without progress.
+
+        `ahead_s` of sound may be made that the client cannot have played yet; 0 sets no limit.
+        """
         self._responder = responder
         self._put = put
         self._room = room
         self._tasks = tasks
         self._limit_s = limit_s
         self._allowance = allowance
+        self._ahead_s = ahead_s
         self._running: dict[str, asyncio.Task[None]] = {}
         self._drafts: dict[str, asyncio.Event] = {}
         """Set once the draft is an answer."""
@@ -99,18 +106,31 @@ class Answers:
     async def _answer(self, response_id: str, run: Run) -> None:
         deltas = aiter(run)
         is_released = self._drafts.get(response_id)
+        pace = Pace(self._ahead_s, asyncio.get_running_loop().time)
         for pieces in itertools.count():
-            if is_released is not None and pieces >= DRAFT_PIECES:
+            if is_released is not None and (pieces >= DRAFT_PIECES or pace.excess_s) and not is_released.is_set():
                 await is_released.wait()
+                pace.restart()
             try:
                 async with asyncio.timeout(self._limit_s):
                     delta = await anext(deltas)
             except StopAsyncIteration:
                 break
+            if isinstance(delta, AudioDelta):
+                pace.add(_whole(delta.pcm))
             await self._put(Produced(response_id, delta, run.usage))
             await asyncio.sleep(0)  # the core takes it now; and an engine with much at hand does not keep the loop
             await self._room()
+            if is_released is None or is_released.is_set():
+                await pace.rest()
         await self._put(Finished(response_id, run.usage))
+
+
+def _whole(pcm: bytes) -> bytes:
+    """The sound of an engine, which may be a stranger's. Raises EngineError for half a sample."""
+    if len(pcm) % SAMPLE_BYTES:
+        raise EngineError("The responder gave half a sample of sound.")
+    return pcm
 
 
 async def _close(run: Run) -> None:

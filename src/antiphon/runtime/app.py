@@ -1,4 +1,7 @@
-"""The Realtime app: opens a session for each link, and frees everything of it when its last link has gone."""
+"""The Realtime app: opens a session for each link, and frees everything of it when that link has gone.
+
+A session that is a call may have more links beside the first: sidebands, which end with it.
+"""
 
 import asyncio
 import logging
@@ -19,7 +22,7 @@ from antiphon.runtime.core import Core
 from antiphon.runtime.faults import log_fault
 from antiphon.runtime.limits import Limits
 from antiphon.runtime.options import RuntimeOptions
-from antiphon.runtime.runner import INTERNAL_ERROR, Runner
+from antiphon.runtime.runner import DONE, INTERNAL_ERROR, Runner
 from antiphon.runtime.scoring import Scoring
 from antiphon.session.config import Context, SessionSettings
 from antiphon.session.session import Session
@@ -109,6 +112,31 @@ class RealtimeApp:
         else:
             await self._serve(link)
 
+    # Calls: an `antiphon.link.Calls`
+
+    def find(self, call_id: str) -> Scope | None:
+        """What is known of a call that runs here; None when there is none of that id."""
+        running = self._call(call_id)
+        return None if running is None else running.scope
+
+    async def attach(self, call_id: str, link: Link) -> None:
+        """Join a sideband link to the call until either ends. A call that is not here any more closes the link."""
+        running = self._call(call_id)
+        if running is None:
+            await link.close(DONE, "The call has ended.")
+        else:
+            await running.runner.serve(link)
+
+    def end(self, call_id: str) -> bool:
+        """Hang up; False when there is no such call."""
+        running = self._call(call_id)
+        if running is not None:
+            running.runner.close(DONE, "The call has ended.")
+        return running is not None
+
+    def _call(self, call_id: str) -> Running | None:
+        return next((running for running in self.running if running.scope.call_id == call_id), None)
+
     async def _serve(self, link: Link) -> None:
         session_id = new_id("sess")
         try:
@@ -122,6 +150,7 @@ class RealtimeApp:
         self._meter.report(SessionOpened(session_id, link.scope.transport, link.scope.dialect))
         try:
             await runner.serve(link)
+            await runner.dismiss()
         finally:
             del self._running[session_id]
             self._meter.report(SessionClosed(session_id, asyncio.get_running_loop().time() - opened))
@@ -151,6 +180,7 @@ class RealtimeApp:
             initial=scope.session,
             tool_refusal=None if engines.tools is None else engines.tools.refusal,
             follows_up=self._options.follows_up,
+            is_call=scope.playout is not None,
         )
         allowance = self._limits.allowance(scope.principal)
         stream = self._scoring(engines.vad).open()

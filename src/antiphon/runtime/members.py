@@ -4,11 +4,15 @@ import asyncio
 
 from antiphon.dialects.detect import machine
 from antiphon.dialects.dialect import Dialect
-from antiphon.link import Link
-from antiphon.protocol.server_events import ResponseOutputAudioDelta, ServerEvent
+from antiphon.link import Link, Sound, Unheard
+from antiphon.protocol import codec
+from antiphon.protocol.server_events import ResponseDone, ResponseOutputAudioDelta, ServerEvent
 from antiphon.runtime.appends import Appends
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.outbound import Outbound
+
+AHEAD_MS = 60_000
+"""How far a call's answers may be made ahead of their playing: 2.9 MB of sound that a barge-in throws away."""
 
 
 class Member:
@@ -25,13 +29,29 @@ class Member:
         self.has_left = False
         """Whether it is gone, and only its last frames are still to be read."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether an answer may go on, for all that this link cares."""
+        playout = self.link.scope.playout
+        return self.outbound.has_room and (playout is None or playout.queued_ms < AHEAD_MS)
+
     def tell(self, event: ServerEvent, event_id: str) -> None:
-        """Send an event, in the link's own dialect."""
+        """Send an event, in the link's own dialect; sound is played where the link plays it."""
+        self._play(event)
         audio_of = event.response_id if isinstance(event, ResponseOutputAudioDelta) else None
         if audio_of is not None and not self.link.scope.takes_audio:
             return
         for data in self.dialect.send(event, event_id):
             self.outbound.put(data, audio_of)
+
+    def _play(self, event: ServerEvent) -> None:
+        playout = self.link.scope.playout
+        if playout is None:
+            return
+        if isinstance(event, ResponseOutputAudioDelta):
+            playout.play(Sound(event.response_id, event.item_id, event.content_index, event.delta))
+        elif isinstance(event, ResponseDone):
+            playout.finish(event.response.id)
 
 
 class Members:
@@ -41,6 +61,7 @@ class Members:
         self._options = options
         self._by_origin: dict[str, Member] = {}
         self._room = asyncio.Event()
+        self._departure = asyncio.Event()
         self._admitted = 0
         self._end: tuple[int, str] | None = None
 
@@ -50,11 +71,14 @@ class Members:
         outbound = Outbound(self._options.outbound_bytes, self._options.stall_limit_s, self._room.set)
         dialect = machine(
             link.scope.dialect,
+            codec.WEBSOCKET_TYPES if link.scope.call_id is None else codec.CALL_TYPES,
             session=link.scope.session,
             announces_conversation=self._options.announces_conversation,
         )
         member = Member(f"link_{self._admitted}", link, outbound, dialect)
         self._by_origin[member.origin] = member
+        if link.scope.playout is not None:
+            link.scope.playout.on_drain = self._room.set
         if self._end is not None:
             outbound.close(*self._end)
         return member
@@ -63,6 +87,13 @@ class Members:
         """A link is gone; what it said last may still be on its way to the core."""
         member.has_left = True
         self._room.set()
+        self._departure.set()
+
+    async def gone(self) -> None:
+        """Return when no link is left."""
+        while len(self):
+            self._departure.clear()
+            await self._departure.wait()
 
     def dismiss(self, origin: str) -> None:
         """Forget a link that is gone."""
@@ -82,6 +113,11 @@ class Members:
         for member in self._by_origin.values():
             member.outbound.drop_audio(response_id)
 
+    def clear_output(self) -> tuple[Unheard, ...]:
+        """Have the call that is played be silent; tells what was not heard of it."""
+        playouts = (member.link.scope.playout for member in self._by_origin.values())
+        return tuple(part for playout in playouts if playout is not None for part in playout.clear())
+
     def close(self, code: int, reason: str) -> None:
         """End all links once what waits has been sent, and those that come later."""
         self._end = (code, reason)
@@ -90,7 +126,7 @@ class Members:
 
     async def room(self) -> None:
         """Return when an answer may go on: as soon as the quickest link has room, or nobody listens any more."""
-        while len(self) and not any(m.outbound.has_room for m in self._by_origin.values() if not m.has_left):
+        while len(self) and not any(m.has_room for m in self._by_origin.values() if not m.has_left):
             self._room.clear()
             await self._room.wait()
 

@@ -35,6 +35,8 @@ class RuntimeOptions:
     """Whether a response follows by itself when MCP tools have answered. The provider waits for the client to ask."""
     vad_limit_s: float = 5.0
     """The same for the VAD, which nothing can go on without waiting for."""
+    ahead_s: float = 0.0
+    """How much of an answer may be made before the client can have played what came before it; 0 sets no limit."""
     outbound_bytes: int = 512 * 1024
     """Encoded events that wait for one link before answers wait as well: 8 s of audio. The sockets hold more."""
     stall_limit_s: float = 30.0

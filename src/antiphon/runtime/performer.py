@@ -14,6 +14,7 @@ from antiphon.runtime.members import Members
 from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import (
     CallTool,
+    ClearOutput,
     Close,
     Effect,
     Forget,
@@ -28,7 +29,7 @@ from antiphon.session.effects import (
     Stop,
     Warm,
 )
-from antiphon.session.inputs import Input
+from antiphon.session.inputs import Input, PlayoutCleared
 
 
 class Performer:
@@ -44,7 +45,9 @@ class Performer:
         *,
         tools: ToolCalls,
         allowance: Allowance,
+        post: Callable[[Input], None],
     ) -> None:
+        """`post` gives the core news, at once."""
         self._members = members
         self._allowance = allowance
         self._hearings = hearings
@@ -60,6 +63,7 @@ class Performer:
             Respond: answers.start,
             Release: lambda effect: answers.release(effect.response_id),
             Stop: self._stop,
+            ClearOutput: lambda _: post(PlayoutCleared(members.clear_output())),
             ListTools: tools.list,
             CallTool: tools.call,
             Report: lambda effect: meter.report(effect.fact),

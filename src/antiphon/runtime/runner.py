@@ -8,7 +8,7 @@ import asyncio
 import logging
 
 from antiphon.facts import EngineFailed, Meter
-from antiphon.link import Binary, Frame, Link, Media
+from antiphon.link import Binary, Frame, Link, Media, Text
 from antiphon.ports import EngineSet
 from antiphon.protocol import errors
 from antiphon.protocol.client_events import (
@@ -37,6 +37,7 @@ from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import Effect, Send
 from antiphon.session.inputs import Heard, Input, Joined, Left, Received, Refused, Score, Tick
 
+DONE = 1000
 INTERNAL_ERROR = 1011
 
 END_LIMIT_S = 10.0
@@ -78,10 +79,19 @@ class Runner:
             self._members,
             Hearings(engines.asr, put, tasks, options.engine_limit_s),
             Judges(engines.turn, put, tasks, self._meter, self._core.session_id),
-            Answers(engines.responder, put, self._members.room, tasks, options.engine_limit_s, allowance=allowance),
+            Answers(
+                engines.responder,
+                put,
+                self._members.room,
+                tasks,
+                options.engine_limit_s,
+                allowance=allowance,
+                ahead_s=options.ahead_s,
+            ),
             self._meter,
             tools=ToolCalls(engines.tools, put, tasks, options.tool_limit_s),
             allowance=allowance,
+            post=self._inbox.post,
         )
 
     @property
@@ -105,6 +115,11 @@ class Runner:
     def close(self, code: int, reason: str) -> None:
         """End all links once what waits has been sent."""
         self._members.close(code, reason)
+
+    async def dismiss(self) -> None:
+        """End the links that are left, and return when they have gone: a slow one is given up by its own limit."""
+        self._members.close(DONE, "The call has ended.")
+        await self._members.gone()
 
     async def end(self) -> None:
         """Stop everything. Called once the last link has gone."""
@@ -178,14 +193,16 @@ class Runner:
     async def _take(self, entry: Framed) -> None:
         """Read a frame and hand on what it means."""
         member = self._members[entry.origin]
-        if isinstance(entry.frame, Media):
-            await self._hear(member.origin, [entry.frame.pcm], None)
-            return
-        if isinstance(entry.frame, Binary):
-            self._handle(Refused(member.origin, errors.binary_frame()))
-            return
-        for event in member.dialect.receive(entry.frame.data):
-            await self._obey(member, event)
+        match entry.frame:
+            case Text(data):
+                for event in member.dialect.receive(data):
+                    await self._obey(member, event)
+            case Media(pcm):
+                await self._hear(member.origin, [pcm], None)
+            case Binary():
+                self._handle(Refused(member.origin, errors.binary_frame()))
+            case _:  # news of the playout
+                self._handle(entry.frame)
 
     async def _obey(self, member: Member, event: ClientEvent | ErrorDetail) -> None:
         if isinstance(event, ErrorDetail):
@@ -223,9 +240,15 @@ class Runner:
 
 
 def _size(frame: Frame) -> int:
-    if isinstance(frame, Binary):
-        return frame.size
-    return len(frame.pcm if isinstance(frame, Media) else frame.data)
+    match frame:
+        case Text(data):
+            return len(data)
+        case Media(pcm):
+            return len(pcm)
+        case Binary(size):
+            return size
+        case _:
+            return 0
 
 
 def _is_refused(effects: list[Effect]) -> bool:

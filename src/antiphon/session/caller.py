@@ -17,7 +17,7 @@ from antiphon.protocol.response import Cancelled
 from antiphon.session.config import InputConfig, SessionConfig, SessionSettings, TurnRules
 from antiphon.session.conversation import Conversation, Entry
 from antiphon.session.drafts import turn_entry
-from antiphon.session.effects import Effect, Judge, Report, Send
+from antiphon.session.effects import ClearOutput, Effect, Judge, Report, Send
 from antiphon.session.input_buffer import MAX_BUFFER_S, MIN_COMMIT_MS
 from antiphon.session.inputs import Heard, Judged, Recognised
 from antiphon.session.listening import Began, Ended, Listening, Opened, Paused, Resumed, Still, Stretch, Went
@@ -83,6 +83,8 @@ class Caller:
         yield Send(tell.InputAudioBufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id))
         if rules.interrupt_response:
             yield from self._responses.cancel(None, Cancelled(reason="turn_detected"), now)
+            if self._settings.is_call:
+                yield ClearOutput()
         transcription = config.input.transcription
         answers = self._answers_turns(rules) and not self._settings.hears_audio
         if transcription is not None or answers or self._judges(rules):

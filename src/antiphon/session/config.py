@@ -106,6 +106,8 @@ class SessionSettings:
     """What the session begins with, as if the client had sent it before it connected."""
     tool_refusal: Refusal | None = None
     """Why an MCP server may not be used, by its URL; None: there are no MCP tools here."""
+    is_call: bool = False
+    """Whether the server plays the answers (WebRTC, SIP): it knows what was heard, and its sound stays `pcm`."""
     follows_up: bool = False
     """Whether a response follows by itself when MCP tools have answered, or the client asks for it."""
 

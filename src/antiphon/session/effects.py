@@ -77,6 +77,11 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearOutput:
+    """Have a call's output audio buffer be silent. Answered by one `PlayoutCleared`; calls only."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop an answer: drop its unsent audio, end its engine and its tools. Nothing more is said of them."""
 
@@ -118,5 +123,18 @@ class Close:
 
 
 Effect: TypeAlias = (
-    Send | Hear | Settle | Judge | Forget | Warm | Respond | Release | Stop | ListTools | CallTool | Report | Close
+    Send
+    | Hear
+    | Settle
+    | Judge
+    | Forget
+    | Warm
+    | Respond
+    | Release
+    | Stop
+    | ClearOutput
+    | ListTools
+    | CallTool
+    | Report
+    | Close
 )

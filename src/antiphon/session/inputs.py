@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from antiphon.link import PlayoutStarted, PlayoutStopped, Unheard
 from antiphon.ports import NO_USAGE, Delta, Transcript, Usage
 from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.errors import ErrorDetail
@@ -121,6 +122,13 @@ class Broke:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayoutCleared:
+    """The output audio buffer of a call is silent; `unheard` is what was not played to its end."""
+
+    unheard: tuple[Unheard, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """An MCP server has named its tools, or has failed to."""
 
@@ -155,6 +163,9 @@ Input: TypeAlias = (
     | Produced
     | Finished
     | Broke
+    | PlayoutStarted
+    | PlayoutStopped
+    | PlayoutCleared
     | Listed
     | Called
     | Tick

@@ -14,7 +14,8 @@ class Speech:
         self.pcm = bytearray()
         self.transcript = ""
         """All words of the item so far; they run ahead of the audio."""
-        self._is_cut = False
+        self.is_cut = False
+        """Whether the caller has heard enough of it, though it may still be generated."""
         self._spans: list[tuple[int, int, int]] = []  # first character, last character + 1, samples
 
     @property
@@ -24,8 +25,8 @@ class Speech:
 
     def add(self, pcm: bytes, span: tuple[int, int]) -> None:
         """Take one more piece; `span` is in characters of the item's transcript, which is as good as the engine is."""
-        if self._is_cut:
-            return  # still being generated, and the caller has heard enough of it
+        if self.is_cut:
+            return
         self.pcm += pcm
         first, last = max(0, span[0]), max(0, *span)
         samples = samples_of(pcm)
@@ -35,7 +36,7 @@ class Speech:
 
     def truncate(self, end_ms: int) -> str:
         """Cut the audio, and give the words that were heard by then."""
-        self._is_cut = True
+        self.is_cut = True
         heard = samples_in(end_ms)
         del self.pcm[heard * SAMPLE_BYTES :]
         end = 0

@@ -113,6 +113,8 @@ class Answer:
     new_id: Callable[[str], str]
     calls: Calls
     times: Times
+    is_played: bool = False
+    """Whether the server plays it itself: then its sound stays `pcm`, and ends where it was cut."""
     waits_for: set[str] = field(default_factory=set)
     """Items that are not known yet: words, lists of tools, what a tool gives. The engine starts when it is empty."""
     usage: Usage = NO_USAGE
@@ -181,7 +183,7 @@ class Answer:
         entry = Entry(Message(id=message.id, status="in_progress", role="assistant", content=()))
         if self._speaks:
             entry.speech = message.speech
-            message.encoder = encoder_of(self.plan.config.output.format)
+            message.encoder = None if self.is_played else encoder_of(self.plan.config.output.format)
         self._open = message
         yield from self._added(entry, message.index)
         part = AudioPart() if self._speaks else TextPart()
@@ -213,7 +215,7 @@ class Answer:
         yield from self._sound(message, message.encoder.encode(delta.pcm) if message.encoder else delta.pcm)
 
     def _sound(self, message: OpenMessage, coded: bytes) -> Iterator[Effect]:
-        if coded:
+        if coded and not (self.is_played and message.speech.is_cut):
             yield Send(ResponseOutputAudioDelta(**self._part_ids(message), delta=coded))
 
     def _close_message(self, message: OpenMessage, status: ItemStatus) -> Iterator[Effect]:

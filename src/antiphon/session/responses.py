@@ -49,7 +49,10 @@ class Responses:
         self.has_spoken = False
         """Whether the session has produced assistant audio; locks the voice."""
         self.played_at: float | None = None
-        """When the last answer will have been played to its end, if nobody has spoken since."""
+        """When the last answer will have been played to its end, if nobody has spoken since.
+
+        On a call it is not known before it has happened.
+        """
 
     @property
     def active_id(self) -> str | None:
@@ -103,6 +106,7 @@ class Responses:
             new_id=self._settings.new_id,
             calls=self._calls,
             times=Times(created=now),
+            is_played=self._settings.is_call,
         )
         self._open[answer.id] = answer
         return answer
@@ -232,7 +236,8 @@ class Responses:
         del self._open[answer.id]
         yield from answer.finish(status, details)
         if answer.plan.in_conversation:
-            self.played_at = now + answer.spoken_ms / 1000
+            is_playing = self._settings.is_call and answer.spoken_ms > 0
+            self.played_at = None if is_playing else now + answer.spoken_ms / 1000
         if status == "completed":
             self._followups.expect(answer)
         self._conversation.let_go()

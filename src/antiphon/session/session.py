@@ -14,6 +14,7 @@ from msgspec import structs
 
 from antiphon.audio import g711
 from antiphon.facts import EngineFailed
+from antiphon.link import PlayoutStarted, PlayoutStopped
 from antiphon.protocol import client_events as said
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
@@ -28,10 +29,11 @@ from antiphon.session.caller import Caller, announced
 from antiphon.session.calls import Calls
 from antiphon.session.config import SessionConfig, SessionSettings, apply, first, shown
 from antiphon.session.conversation import Conversation, Entry, entry_of
-from antiphon.session.effects import Close, Effect, Report, Send
+from antiphon.session.effects import ClearOutput, Close, Effect, Report, Send
 from antiphon.session.followups import Followups
 from antiphon.session.inputs import Input
 from antiphon.session.listings import Listings
+from antiphon.session.output_buffer import OutputBuffer
 from antiphon.session.planning import additions, is_out_of_band, plan_of
 from antiphon.session.response import Plan
 from antiphon.session.responses import Responses
@@ -62,6 +64,7 @@ class Session:
         self._calls = Calls(self._conversation)
         self._followups = Followups(settings, self._conversation, self._calls)
         self._responses = Responses(settings, self._conversation, self._words, self._listings, self._followups)
+        self._output = OutputBuffer(self._conversation)
         self._caller = Caller(settings, self._conversation, self._words, self._responses)
 
     def handle(self, news: Input, now: float) -> list[Effect]:
@@ -91,7 +94,7 @@ class Session:
     @property
     def input_format(self) -> AudioFormat:
         """What appends are coded in; the runtime makes `pcm` of them."""
-        return self.config.input.format
+        return PcmFormat() if self._settings.is_call else self.config.input.format
 
     # Links
 
@@ -214,9 +217,10 @@ class Session:
 
     def _decode(self, coded: bytes) -> bytes:
         """Audio of a whole item, from the input format."""
-        if isinstance(self.input_format, PcmFormat):
+        coding = self.config.input.format
+        if isinstance(coding, PcmFormat):
             return coded[: len(coded) & ~1]
-        decoder = g711.G711Decoder("pcmu" if isinstance(self.input_format, PcmuFormat) else "pcma")
+        decoder = g711.G711Decoder("pcmu" if isinstance(coding, PcmuFormat) else "pcma")
         return decoder.decode(coded) + decoder.flush()
 
     def _retrieve_item(self, event: said.ConversationItemRetrieve, now: float) -> "Answered":
@@ -294,7 +298,21 @@ class Session:
         return self._responses.cancel(response_id, Cancelled(reason="client_cancelled"), now)
 
     def _clear_output(self, event: said.OutputAudioBufferClear, now: float) -> "Answered":
-        return errors.not_allowed("type", "This connection has no output audio buffer.")
+        if not self._settings.is_call:
+            return errors.not_allowed("type", "This connection has no output audio buffer.")
+        return iter([ClearOutput()])
+
+    def _playout_started(self, news: PlayoutStarted, now: float) -> Iterator[Effect]:
+        yield from self._output.started(news)
+
+    def _playout_stopped(self, news: PlayoutStopped, now: float) -> Iterator[Effect]:
+        self._responses.played_at = now
+        yield from self._output.stopped(news)
+
+    def _playout_cleared(self, news: inputs.PlayoutCleared, now: float) -> Iterator[Effect]:
+        if self._caller.turn_id is None:
+            self._responses.played_at = now
+        yield from self._output.cleared(news)
 
     def _produced(self, news: inputs.Produced, now: float) -> Iterator[Effect]:
         yield from self._responses.produced(news, now)
@@ -346,6 +364,9 @@ _ON_INPUT: dict[type, Callable[[Session, Any, float], Iterator[Effect]]] = {
     inputs.Produced: Session._produced,
     inputs.Finished: Session._finished,
     inputs.Broke: Session._broke,
+    PlayoutStarted: Session._playout_started,
+    PlayoutStopped: Session._playout_stopped,
+    inputs.PlayoutCleared: Session._playout_cleared,
     inputs.Listed: Session._listed,
     inputs.Called: Session._called,
     inputs.Tick: Session._tick,
