@@ -40,6 +40,7 @@ def _announce(house: House, address: str) -> None:
         f"Antiphon {version('antiphon')} listens on http://{address} (ws://{address}/v1/realtime)",
         f"Engines: {engines}",
         f"Try it:  {command} talk{QUESTION if Path(QUESTION.strip()).exists() else ''}{at}",
+        *_console(house, address),
     ]
     if house.config.engines.llm == TINY:
         lines += [
@@ -51,3 +52,12 @@ def _announce(house: House, address: str) -> None:
     for line in lines:
         console.print(Text(line))
     sys.stdout.flush()
+
+
+def _console(house: House, address: str) -> list[str]:
+    """The console's link. On a server with keys it carries one for a while, unless what we say goes to a file."""
+    if not house.config.server.console:
+        return []
+    here = address.replace("0.0.0.0", "localhost").replace("[::]", "localhost")  # noqa: S104 -- not bound to, but shown
+    fragment = "" if house.keys.is_open or not sys.stdout.isatty() else f"#{house.console_key()}"
+    return [f"Console: http://{here}/{fragment}"]

@@ -46,6 +46,9 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     strict_models: Annotated[
         bool, Meta(description="Refuse model names that are not listed, instead of using the default engines.")
     ] = False
+    console: Annotated[
+        bool, Meta(description="Serve the console at `/`: a page to talk, watch and try events with.")
+    ] = True
     drain_seconds: Annotated[
         float, Meta(ge=0, le=86_400, description="How long running sessions may go on after SIGTERM.")
     ] = 30.0

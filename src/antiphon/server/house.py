@@ -1,6 +1,7 @@
 """Everything under one roof: the engines, the app over them, and the ASGI application that serves both."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,10 +11,12 @@ from starlette.applications import Starlette
 
 from antiphon.catalogue import Store, default_folder
 from antiphon.config import Config, read_keys
+from antiphon.console import PRINCIPAL, About, Console, Watch
 from antiphon.facts import Meter
 from antiphon.link import Link
 from antiphon.logs import LogMeter
 from antiphon.metrics import FanOut
+from antiphon.protocol.session import RealtimeSessionUpdate
 from antiphon.runtime.app import RealtimeApp
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.server.pool import EnginePool, NotReady, State
@@ -27,6 +30,9 @@ ENGINES_FAILED = 1011
 """The close code of a session that found no engines: an internal error, as the protocol has it."""
 
 DRAINING = "draining"
+
+CONSOLE_KEY_S = 7200
+"""How long the key of the console's link is good for: as long as any ephemeral key may be."""
 
 
 def build(config: Config) -> Starlette:
@@ -46,7 +52,8 @@ class House:
         self._secrets = Secrets(lambda: datetime.now(UTC).timestamp())
         self.keys = Keys(read_keys(config.server))
         self.pool = EnginePool(config, store_of(config).path_of)
-        meter = FanOut([LogMeter()] if meters is None else meters)
+        self.watch = Watch(time.monotonic)
+        meter = FanOut([self.watch, *([LogMeter()] if meters is None else meters)])
         self.app = RealtimeApp(engines=self.pool.set_for, meter=meter, options=options_of(config))
         self.asgi = Starlette(routes=routes(self), lifespan=self._lifespan)
         self._is_draining = False
@@ -75,6 +82,28 @@ class House:
     def mint(self) -> Mint:
         """Where ephemeral keys are made."""
         return Mint(self._secrets, self._knows, self.config.session.instructions)
+
+    @property
+    def console(self) -> Console:
+        """The page at `/`."""
+        return Console(self.gate, self.app, self.watch, self._about)
+
+    def console_key(self) -> str:
+        """An ephemeral key for the console's link. Raises `TooManySecrets`."""
+        value, _ = self._secrets.mint(RealtimeSessionUpdate(), self.config.model_names()[0], PRINCIPAL, CONSOLE_KEY_S)
+        return value
+
+    def _about(self, model: str | None) -> About:
+        names = self.config.model_names()
+        voices = self.pool.set_for(model if model in names else names[0]).responder.voices if self.is_ready else ()
+        return About(
+            status=self.status,
+            engines={str(role): name for role, name in self.pool.names.items()},
+            models=names,
+            voices=tuple(voices),
+            instructions=self.config.session.instructions,
+            failure=None if self.pool.failure is None else str(self.pool.failure),
+        )
 
     def _knows(self, model: str) -> bool:
         return self.config.engines_for(model) is not None

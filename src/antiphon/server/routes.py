@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from antiphon.config import Config
+from antiphon.console import Console
 from antiphon.link import Link
 from antiphon.protocol import errors
 from antiphon.protocol.errors import ErrorDetail
@@ -58,6 +59,10 @@ class Roof(Protocol):
     def mint(self) -> Mint:
         """Where ephemeral keys are made."""
 
+    @property
+    def console(self) -> Console:
+        """The page at `/`."""
+
     async def serve_link(self, link: Link) -> None:
         """Serve one link."""
 
@@ -70,10 +75,11 @@ def routes(roof: Roof) -> Sequence[BaseRoute]:
         *(Route(path, _ready(roof)) for path in ("/ready", "/readyz")),
         Route("/version", _version),
         Route("/v1/models", _models(roof)),
-        *(WebSocketRoute(path, realtime_endpoint(roof.serve_link, roof.gate)) for path in REALTIME_PATHS),
+        *(WebSocketRoute(path, realtime_endpoint(roof.serve_link, roof.gate, roof.app)) for path in REALTIME_PATHS),
         *(Route(path, _minting(roof, mint.client_secret), methods=["POST"]) for path in CLIENT_SECRET_PATHS),
         *(Route(path, _minting(roof, mint.beta_session), methods=["POST"]) for path in BETA_SESSION_PATHS),
         Route(BETA_TRANSCRIPTION_PATH, _minting(roof, mint.beta_transcription_session), methods=["POST"]),
+        *(roof.console.routes() if roof.config.server.console else ()),
     ]
 
 
