@@ -70,6 +70,7 @@ MADE = {
     "body_too_large": [errors.body_too_large(1048576)],
     "too_many_secrets": [errors.too_many_secrets()],
     "too_many_sessions": [errors.too_many_sessions(8)],
+    "call_unknown": [errors.call_unknown("rtc_x")],
     "server_error": [errors.server_error("sess_1")],
 }
 

@@ -466,6 +466,7 @@ BY_HAND = {
     "server_error": (made(errors.server_error, "sess_…"), "close 1011"),
     "session_expired": (made(errors.session_expired, 60), "close 1001"),
     "too_many_sessions": (made(errors.too_many_sessions, 1000), "close 1013"),
+    "call_unknown": (made(errors.call_unknown, "rtc_…"), "HTTP 404"),
     "too_many_secrets": (made(errors.too_many_secrets), "HTTP 429"),
 }
 """Errors with a test of their own, and what follows them."""

@@ -25,6 +25,11 @@ class ErrorDetail(Wire, frozen=True, kw_only=True):
     param: str | None = None
     event_id: str | None = None
 
+    @property
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """The error as HTTP shows it."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
 
 def _invalid(code: str | None, message: str, param: str | None = None) -> ErrorDetail:
     return ErrorDetail(type=INVALID_REQUEST, code=code, message=message, param=param)
@@ -333,3 +338,7 @@ def too_many_secrets() -> ErrorDetail:
 
 def too_many_sessions(limit: int) -> ErrorDetail:
     return _invalid("session_limit_reached", f"This server holds {limit} sessions at most. Try again later.")
+
+
+def call_unknown(call_id: str) -> ErrorDetail:
+    return _invalid("call_id_not_found", f"No call with id '{clipped(call_id)}' is running.", "call_id")

@@ -19,6 +19,8 @@ BAD_KEY = 3000
 BAD_REQUEST = 4000
 
 TRANSCRIPTION = "transcription"
+CALL_PARAMETER = "call_id"
+"""In the query of a sideband: the running call that it joins."""
 
 
 def any_model(name: str) -> bool:  # noqa: ARG001 -- a rule that knows no exception
@@ -86,11 +88,14 @@ def admit(knock: Knock, gate: Gate) -> Scope | Refusal:
         return Refusal(errors.bad_key(masked(key or "")), BAD_KEY)
     dialect = detect.detect(knock.headers.items(), knock.subprotocols, knock.query)
     error = None if detect.is_spoken(dialect, refuses_beta=gate.refuses_beta) else errors.beta_disabled()
-    error = error or _model_error(knock.query, gate, secret)
+    call_id = knock.query.get(CALL_PARAMETER) or None
+    error = error or (None if call_id else _model_error(knock.query, gate, secret))
     if error is not None:
         return Refusal(error, BAD_REQUEST)
     return Scope(
-        transport="websocket",
+        transport="sideband" if call_id else "websocket",
+        call_id=call_id,
+        takes_audio=not call_id,
         dialect=dialect,
         model=_model_in(knock.query) or (secret.model or None if secret else None),
         intent=knock.query.get("intent") or (TRANSCRIPTION if secret and _transcribes(secret) else None),

@@ -111,8 +111,7 @@ class Made:
 def refused(error: ErrorDetail) -> Answer:
     """The HTTP shape of an error."""
     status = HTTPStatus.TOO_MANY_REQUESTS if error.code == errors.RATE_LIMIT_EXCEEDED else HTTPStatus.BAD_REQUEST
-    told = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
-    return status, {"error": told}
+    return status, error.body
 
 
 def _read(body: bytes, kind: type[Body]) -> Body | ErrorDetail:

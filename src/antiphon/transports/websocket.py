@@ -5,12 +5,15 @@ stops reading while nobody takes the frames. A frame may have 21 MiB: 15 MiB of 
 """
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TypeAlias
 
+from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from antiphon.dialects.ga import GA
-from antiphon.link import App, Binary, Frame, Scope, Text
+from antiphon.link import App, Binary, Calls, Frame, Scope, Text
+from antiphon.protocol import errors
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import Error
 from antiphon.transports.admission import Gate, Knock, Refusal, admit
@@ -27,22 +30,37 @@ MAX_REASON_BYTES = 123
 Endpoint: TypeAlias = Callable[[WebSocket], Awaitable[None]]
 
 
-def realtime_endpoint(app: App, gate: Gate) -> Endpoint:
-    """A Starlette endpoint that lets connections in by `gate` and has `app` serve them."""
+def realtime_endpoint(app: App, gate: Gate, calls: Calls | None = None) -> Endpoint:
+    """A Starlette endpoint that lets connections in by `gate` and has `app` serve them.
+
+    A sideband joins one of `calls`; one that names no call of its own key's is refused before the upgrade.
+    """
 
     async def endpoint(websocket: WebSocket) -> None:
         knock = _knock(websocket)
-        await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in knock.subprotocols else None)
         admitted = admit(knock, gate)
+        if isinstance(admitted, Scope) and admitted.call_id is not None and not _is_running(admitted, calls):
+            body = errors.call_unknown(admitted.call_id).body
+            await websocket.send_denial_response(JSONResponse(body, HTTPStatus.NOT_FOUND))
+            return
+        await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in knock.subprotocols else None)
         if isinstance(admitted, Refusal):
             link = WebSocketLink(websocket, Scope("websocket"))
             for data in GA().send(Error(error=admitted.error), new_id("event")):
                 await link.send(data)
             await link.close(admitted.code, admitted.reason)
+        elif admitted.call_id is not None and calls is not None:
+            await calls.attach(admitted.call_id, WebSocketLink(websocket, admitted))
         else:
             await app(WebSocketLink(websocket, admitted))
 
     return endpoint
+
+
+def _is_running(scope: Scope, calls: Calls | None) -> bool:
+    """Whether the call of a sideband runs here, and was opened with the same key."""
+    call = calls.find(str(scope.call_id)) if calls is not None else None
+    return call is not None and call.principal == scope.principal
 
 
 class WebSocketLink:
