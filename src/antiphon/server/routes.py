@@ -154,5 +154,4 @@ def _refusal(request: Request, gate: Gate) -> Response | None:
 
 
 def _error(detail: ErrorDetail, status: HTTPStatus) -> Response:
-    told = {"message": detail.message, "type": detail.type, "param": detail.param, "code": detail.code}
-    return JSONResponse({"error": told}, status)
+    return JSONResponse(detail.body, status)
