@@ -130,16 +130,42 @@ def test_no_sound_comes_before_its_words() -> None:
 
 @pytest.mark.parametrize("tts", [WatchedTTS(piece_ms=10), WatchedTTS(piece_ms=3000), OddTTS()])
 def test_audio_is_cut_into_handy_deltas(tts: WatchedTTS) -> None:
-    """100 to 500 ms each, only the last of a clause shorter; always whole samples."""
+    """100 to 500 ms each; only the first of the answer and the last of a clause shorter; always whole samples."""
     clause = "This is a sentence of more than one hundred characters without any mark that could end a clause in it"
 
     deltas = audio_in(answer(asking(f"say {clause}. {clause}."), tts))
 
+    assert all(len(delta.pcm) <= MAX_PIECE_BYTES for delta in deltas)
     for span in {delta.span for delta in deltas}:
-        lengths = [len(delta.pcm) for delta in deltas if delta.span == span]
-        assert all(100 * BYTES_PER_MS <= length <= MAX_PIECE_BYTES for length in lengths[:-1])
+        pieces = [delta for delta in deltas if delta.span == span]
+        lengths = [len(piece.pcm) for piece in pieces]
+        assert all(len(piece.pcm) >= 100 * BYTES_PER_MS for piece in pieces[:-1] if piece is not deltas[0])
         assert all(length % 2 == 0 for length in lengths)
         assert sum(lengths) == MS_PER_CHARACTER * BYTES_PER_MS * (len(clause) + 1)
+
+
+def test_the_first_sound_goes_out_at_once() -> None:
+    """Nobody waits for 100 ms of it to come together; what follows is merged."""
+    tts = WatchedTTS(piece_ms=20)
+
+    deltas = audio_in(answer(asking("say A sentence of some length."), tts))
+
+    assert [ms_of(delta.pcm) for delta in deltas[:3]] == [20, 100, 100]
+
+
+@pytest.mark.parametrize("piece_ms", [510, 590, 1010])
+def test_no_small_rest_is_left_of_a_long_piece(piece_ms: int) -> None:
+    """A voice that makes a clause in one go has it cut so that no delta is below 100 ms."""
+
+    class WholeTTS(WatchedTTS):
+        async def speak(self, text: str, voice: str, speed: float) -> AsyncGenerator[bytes, None]:
+            yield bytes(piece_ms * BYTES_PER_MS)
+
+    lengths = [len(delta.pcm) for delta in audio_in(answer(asking("say Yes."), WholeTTS()))]
+
+    assert sum(lengths) == piece_ms * BYTES_PER_MS
+    assert min(lengths) >= 100 * BYTES_PER_MS
+    assert max(lengths) <= MAX_PIECE_BYTES
 
 
 def test_marks_are_not_spoken_but_counted() -> None:

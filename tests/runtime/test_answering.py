@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from scripted_runtime import FREE, HandResponder, HandRun, others, play, settled
 
-from antiphon.ports import Ending, EngineError, Prompt, TextDelta, Usage
+from antiphon.audio.pcm import BYTES_PER_MS
+from antiphon.ports import AudioDelta, Ending, EngineError, Prompt, TextDelta, Usage
 from antiphon.runtime import answering as module
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.limits import Limits
@@ -20,12 +22,20 @@ RESPOND = Respond("resp_1", Prompt("sess_1", "", ()))
 class Stage:
     """Answers with a core that only listens, and a way out that can be full."""
 
-    def __init__(self, *runs: HandRun | Exception, limit_s: float = 5.0) -> None:
+    def __init__(self, *runs: HandRun | Exception, limit_s: float = 5.0, ahead_s: float = 0.0) -> None:
         self.tasks = TaskOwner(lambda: None)
         self.news: asyncio.Queue[Input] = asyncio.Queue()
         self.room = asyncio.Event()
         self.room.set()
-        self.answers = Answers(HandResponder(*runs), self.news.put, self._has_room, self.tasks, limit_s, allowance=FREE)
+        self.answers = Answers(
+            HandResponder(*runs),
+            self.news.put,
+            self._has_room,
+            self.tasks,
+            limit_s,
+            allowance=FREE,
+            ahead_s=ahead_s,
+        )
 
     async def _has_room(self) -> None:
         await self.room.wait()
@@ -52,6 +62,73 @@ def test_an_answer_is_told_piece_by_piece() -> None:
         assert len(stage.tasks) == 0
 
     play(scene)
+
+
+def test_half_a_sample_ends_the_answer() -> None:
+    """Sound of a stranger's engine is whole samples, or an encoder would have to guess."""
+
+    async def scene() -> None:
+        run = HandRun()
+        stage = Stage(run)
+        stage.answers.start(RESPOND)
+        run.deltas.put_nowait(AudioDelta(bytes(4801)))
+
+        assert await stage.news.get() == Broke(
+            "resp_1", "The responder gave half a sample of sound.", None, "server_error", Usage(output_tokens=1)
+        )
+
+    play(scene)
+
+
+def test_an_answer_runs_ahead_of_its_playing_only_so_far() -> None:
+    """Sound that the client cannot have played yet holds the engine back; a stop ends the wait."""
+
+    async def scene() -> None:
+        run = HandRun()
+        stage = Stage(run, ahead_s=1.0)
+        stage.answers.start(RESPOND)
+        run.deltas.put_nowait(AudioDelta(bytes(1000 * BYTES_PER_MS)))
+        run.deltas.put_nowait(AudioDelta(bytes(3_600_000 * BYTES_PER_MS)))
+        run.deltas.put_nowait(TextDelta("too early"))
+        assert [len(await spoken(stage)) for _ in range(2)] == [1000 * BYTES_PER_MS, 3_600_000 * BYTES_PER_MS]
+        await settled()
+
+        assert run.deltas.qsize() == 1
+        assert stage.news.empty()
+        stage.answers.stop("resp_1")
+        await others()
+        assert run.is_closed
+
+    play(scene)
+
+
+def test_a_draft_runs_ahead_no_further_than_an_answer() -> None:
+    """Nothing of it is played before it is an answer; then its playing begins."""
+
+    async def scene() -> None:
+        run = HandRun()
+        stage = Stage(run, ahead_s=1.0)
+        stage.answers.start(Respond("resp_1", replace(RESPOND.prompt, draft=True)))
+        run.deltas.put_nowait(AudioDelta(bytes(2000 * BYTES_PER_MS)))
+        run.deltas.put_nowait(TextDelta("later"))
+        await spoken(stage)
+        await settled()
+        assert run.deltas.qsize() == 1
+
+        stage.answers.release("resp_1")
+
+        assert await stage.news.get() == Produced("resp_1", TextDelta("later"), Usage(output_tokens=2))
+        stage.answers.stop("resp_1")
+        await others()
+
+    play(scene)
+
+
+async def spoken(stage: Stage) -> bytes:
+    news = await stage.news.get()
+    assert isinstance(news, Produced)
+    assert isinstance(news.delta, AudioDelta)
+    return news.delta.pcm
 
 
 def test_answers_run_side_by_side() -> None:

@@ -52,6 +52,16 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     drain_seconds: Annotated[
         float, Meta(ge=0, le=86_400, description="How long running sessions may go on after SIGTERM.")
     ] = 30.0
+    metrics: Annotated[bool, Meta(description="Serve `/metrics` for Prometheus. It needs no key, and tells none.")] = (
+        True
+    )
+    traces: Annotated[
+        bool,
+        Meta(
+            description="Send a trace of each turn by OpenTelemetry (extra `otel`); also on where "
+            "`OTEL_EXPORTER_OTLP_ENDPOINT` is set."
+        ),
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least severe log line that is written.")
     ] = "info"
@@ -135,6 +145,15 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     engine_seconds: Annotated[
         float, Meta(gt=0, le=3600, description="How long an engine may give no sign of life before it has failed.")
     ] = 60.0
+    ahead_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="How much of an answer may be spoken before the client can have played what came before it: "
+            "less is thrown away by a barge-in, and the machine is free for others; 0 sets no limit.",
+        ),
+    ] = 0.0
     tool_seconds: Annotated[
         float, Meta(gt=0, le=600, description="How long an MCP server may take to list its tools or to run one.")
     ] = 30.0

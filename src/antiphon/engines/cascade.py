@@ -12,13 +12,13 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-from antiphon.audio.pcm import BYTES_PER_MS
+from antiphon.audio.pcm import BYTES_PER_MS, SAMPLE_BYTES
 from antiphon.engines.sentences import Splitter, spoken
 from antiphon.engines.tasks import Tasks
 from antiphon.ports import LLM, TTS, AudioDelta, CallDelta, Delta, Ending, EngineError, Prompt, Run, TextDelta, Usage
 
 MIN_PIECE_BYTES = 100 * BYTES_PER_MS
-"""Shorter audio deltas cost more than they carry."""
+"""Shorter audio deltas cost more than they carry; only the first of an answer and the last of a clause may be."""
 MAX_PIECE_BYTES = 500 * BYTES_PER_MS
 """Barge-in drops whole deltas: what is longer would be dropped, or sent, for too long."""
 WAITING_CLAUSES = 2
@@ -118,6 +118,7 @@ class CascadeRun:
         self._tts = tts
         self._voice = voice
         self._speed = speed
+        self._has_spoken = False
         self._written = 0
         """Characters of the transcript that were cut into clauses."""
         self._clauses: asyncio.Queue[_Clause | _End] = asyncio.Queue(WAITING_CLAUSES)
@@ -201,15 +202,23 @@ class CascadeRun:
         async with _closing(self._tts.speak(text, self._voice, self._speed)) as pieces:
             async for pcm in pieces:
                 held += pcm
-                while len(held) >= MIN_PIECE_BYTES:
-                    await self._made.put(AudioDelta(_take(held), span))
-        if last := _take(held):
-            await self._made.put(AudioDelta(last, span))
+                while len(held) >= (MIN_PIECE_BYTES if self._has_spoken else SAMPLE_BYTES):
+                    await self._sound(held, span)
+        if len(held) >= SAMPLE_BYTES:
+            await self._sound(held, span)
+
+    async def _sound(self, held: bytearray, span: tuple[int, int]) -> None:
+        """Give the next piece of what is `held`; the first of an answer goes out however short it is."""
+        self._has_spoken = True
+        await self._made.put(AudioDelta(_take(held), span))
 
 
 def _take(held: bytearray) -> bytes:
-    """The first bytes of `held`, whole samples, no more than a delta may have."""
+    """The first bytes of `held`, whole samples: no more than a delta may have, and no small rest is left."""
     size = min(len(held) & ~1, MAX_PIECE_BYTES)
+    rest = len(held) - size
+    if SAMPLE_BYTES <= rest < MIN_PIECE_BYTES and size == MAX_PIECE_BYTES:
+        size -= MIN_PIECE_BYTES
     piece = bytes(held[:size])
     del held[:size]
     return piece

@@ -155,6 +155,7 @@ def options_of(config: Config) -> RuntimeOptions:
         requests_per_minute=config.limits.requests_per_minute or None,
         tokens_per_minute=config.limits.tokens_per_minute or None,
         engine_limit_s=config.limits.engine_seconds,
+        ahead_s=config.limits.ahead_seconds,
         tool_limit_s=config.limits.tool_seconds,
         follows_up=config.session.follow_up,
     )
