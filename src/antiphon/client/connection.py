@@ -92,6 +92,11 @@ class Connection:
         while (event := await self.receive()) is not None:
             yield event
 
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the server chose, if any."""
+        return self._socket.subprotocol
+
     async def close(self) -> None:
         """End the connection; the iteration then stops. Safe to call twice."""
         await self._socket.close()
