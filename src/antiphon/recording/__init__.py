@@ -1,0 +1,11 @@
+"""Recordings of sessions: what went over the wire, when, and what else is needed to play it again.
+
+A recording is `NAME.jsonl`, one line for each event, and `NAME.audio`, its sound: see `docs/guides/recording.md`.
+"""
+
+from antiphon.recording.reading import BadRecording, Recording, load
+from antiphon.recording.recorder import Recorder
+from antiphon.recording.rows import About, Line
+from antiphon.recording.writer import Writer
+
+__all__ = ["About", "BadRecording", "Line", "Recorder", "Recording", "Writer", "load"]
