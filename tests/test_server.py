@@ -20,7 +20,6 @@ from antiphon.ports import Engine
 from antiphon.server import House, build, serve
 from antiphon.server.house import options_of, store_of
 from antiphon.server.pool import EnginePool, NotReady, State
-from antiphon.server.serve import address_of, bound, in_url
 from antiphon.server.voices import renamed
 from antiphon.testing import TONE, serving
 
@@ -376,24 +375,6 @@ def test_a_session_opened_too_early_waits_and_hears_of_a_failure() -> None:
             assert (status, told["status"], told["reason"]) == (503, "failed", "no GPU here")
 
     asyncio.run(main())
-
-
-def test_an_address_that_cannot_be_had_is_three_lines() -> None:
-    """Taken port, foreign address, forbidden port."""
-    with bound(Server(port=0)) as sock:
-        port = int(address_of(sock).rpartition(":")[2])
-        with pytest.raises(
-            ConfigError, match=rf"127\.0\.0\.1:{port} is taken by another program\.\nhint: choose another"
-        ):
-            bound(Server(port=port)).__enter__()
-    with pytest.raises(ConfigError, match=r"192\.0\.2\.1:0 cannot be listened on: .*\nhint: check --host"):
-        bound(Server(host="192.0.2.1", port=0)).__enter__()
-
-
-def test_ipv6_is_written_as_in_urls() -> None:
-    """`--host ::1`."""
-    assert in_url("::1", 80) == "[::1]:80"
-    assert in_url("127.0.0.1", 80) == "127.0.0.1:80"
 
 
 def test_an_open_server_stays_on_this_machine() -> None:

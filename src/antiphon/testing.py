@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 
 from starlette.middleware import Middleware
 
-from antiphon.config import Config, Engines, Server
+from antiphon.config import Config, Engines
 from antiphon.facts import Meter
 from antiphon.server.house import House
-from antiphon.server.serve import address_of, bound, uvicorn_server
+from antiphon.transports.listening import address_of, bound, uvicorn_server
 
 TONE = Engines(vad="tone", turn="tone", asr="tone", llm="tone", tts="tone")
 """Engines without models."""
@@ -35,8 +35,8 @@ async def serving(
     config = engines if isinstance(engines, Config) else Config(engines=TONE if engines == "tone" else _set(engines))
     house = House(config, meters)
     house.asgi.user_middleware.extend(middleware)
-    with bound(Server(host="127.0.0.1", port=0)) as sock:
-        server = uvicorn_server(house)
+    with bound("127.0.0.1", 0) as sock:
+        server = uvicorn_server(house.asgi)
         # No TaskGroup: what the caller raises must come out as it is, and after an orderly end.
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
         try:

@@ -17,7 +17,7 @@ from antiphon.config import Config, check_bind, read_keys
 from antiphon.engines.registry import SetupError
 from antiphon.server.house import store_of
 from antiphon.server.pool import EnginePool
-from antiphon.server.serve import bound
+from antiphon.transports.listening import bound
 
 LITTLE_ROOM_BYTES = 500_000_000
 """Less than this on the disk of the cache is worth a word: the default weights take a fifth of it."""
@@ -89,7 +89,7 @@ def _access(config: Config) -> str:
 
 
 def _port(config: Config) -> str:
-    with bound(config.server):
+    with bound(config.server.host, config.server.port):
         return f"{config.server.host}:{config.server.port} is free"
 
 
