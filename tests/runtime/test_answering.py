@@ -8,11 +8,11 @@ import pytest
 from scripted_runtime import FREE, HandResponder, HandRun, others, play, settled
 
 from antiphon.audio.pcm import BYTES_PER_MS
+from antiphon.owner import TaskOwner
 from antiphon.ports import AudioDelta, Ending, EngineError, Prompt, TextDelta, Usage
 from antiphon.runtime import answering as module
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.limits import Limits
-from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import Respond, Warm
 from antiphon.session.inputs import Broke, Finished, Input, Produced
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.runtime.faults import log_fault, told
+from antiphon.faults import log_fault, told
 
 
 def caught() -> Exception:

@@ -7,10 +7,10 @@ import pytest
 from scripted_runtime import play, settled
 
 from antiphon.audio.pcm import samples_of
+from antiphon.owner import TaskOwner
 from antiphon.ports import ASR, EngineError, Hearing, HearingOptions, Transcript
 from antiphon.runtime import hearing as module
 from antiphon.runtime.hearing import Hearings
-from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import Hear, Settle
 from antiphon.session.inputs import Input, Recognised, Unrecognised
 

@@ -6,10 +6,10 @@ import pytest
 from scripted_runtime import Notes, others, play
 
 from antiphon.facts import EngineFailed
+from antiphon.owner import TaskOwner
 from antiphon.ports import EngineError, TurnModel
 from antiphon.runtime import judging as module
 from antiphon.runtime.judging import Judges
-from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import Judge
 from antiphon.session.inputs import Input, Judged
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from scripted_runtime import play, settled
 
-from antiphon.runtime.owner import TaskOwner
+from antiphon.owner import TaskOwner
 
 
 async def forever() -> None:

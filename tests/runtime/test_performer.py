@@ -6,6 +6,7 @@ from scripted_runtime import FREE, HandLink, HandResponder, HandRun, Notes, audi
 
 from antiphon.engines.tone import ToneASR
 from antiphon.facts import SessionClosed
+from antiphon.owner import TaskOwner
 from antiphon.ports import HearingOptions, Prompt, TextDelta, Transcript
 from antiphon.protocol.response import Response, ResponseAudio, ResponseUsage
 from antiphon.protocol.server_events import InputAudioBufferCleared, ResponseDone
@@ -15,7 +16,6 @@ from antiphon.runtime.judging import Judges
 from antiphon.runtime.limits import Allowance, Limits
 from antiphon.runtime.members import Members
 from antiphon.runtime.options import RuntimeOptions
-from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.performer import Performer
 from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import Close, Forget, Hear, Judge, Release, Report, Respond, Send, Settle, Stop

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from scripted_runtime import others, play, settled
 
+from antiphon.owner import TaskOwner
 from antiphon.ports import ToolError, ToolServer
 from antiphon.protocol.items import McpHttpError, McpListedTool, McpProtocolError
 from antiphon.runtime import tools as module
-from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import CallTool, ListTools
 from antiphon.session.inputs import Called, Input, Listed

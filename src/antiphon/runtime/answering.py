@@ -5,12 +5,12 @@ import itertools
 from collections.abc import Awaitable, Callable
 
 from antiphon.audio.pcm import SAMPLE_BYTES
+from antiphon.faults import log_fault
+from antiphon.owner import TaskOwner
 from antiphon.ports import NO_USAGE, AudioDelta, EngineError, Responder, Run
 from antiphon.runtime.failures import failure_of
-from antiphon.runtime.faults import log_fault
 from antiphon.runtime.inbox import Put
 from antiphon.runtime.limits import Allowance
-from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.pacing import Pace
 from antiphon.session.effects import Respond, Warm
 from antiphon.session.inputs import Broke, Finished, Produced

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from antiphon.dialects.detect import machine
 from antiphon.facts import Meter, SessionClosed, SessionOpened
+from antiphon.faults import log_fault
 from antiphon.link import Link, Scope
 from antiphon.ports import VAD, EngineSet
 from antiphon.protocol import errors
@@ -19,7 +20,6 @@ from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import Error
 from antiphon.runtime.core import Core
-from antiphon.runtime.faults import log_fault
 from antiphon.runtime.limits import Limits
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.runner import DONE, INTERNAL_ERROR, Runner

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from antiphon.faults import log_fault
 from antiphon.ports import EngineError
-from antiphon.runtime.faults import log_fault
 
 
 def failure_of(error: BaseException, engine: str) -> EngineError:

@@ -4,11 +4,11 @@ import asyncio
 from collections import deque
 
 from antiphon.audio.pcm import BYTES_PER_MS, RATE_HZ, samples_of
+from antiphon.faults import log_fault
+from antiphon.owner import TaskOwner
 from antiphon.ports import ASR, EngineError, Hearing, HearingOptions
 from antiphon.runtime.failures import failure_of
-from antiphon.runtime.faults import log_fault
 from antiphon.runtime.inbox import Put
-from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import Hear, Settle
 from antiphon.session.inputs import Input, Recognised, Unrecognised
 

@@ -3,10 +3,10 @@
 import asyncio
 
 from antiphon.facts import EngineFailed, Meter
+from antiphon.owner import TaskOwner
 from antiphon.ports import TurnModel
 from antiphon.runtime.failures import failure_of
 from antiphon.runtime.inbox import Put
-from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import Judge
 from antiphon.session.inputs import Judged
 

@@ -8,7 +8,9 @@ import asyncio
 import logging
 
 from antiphon.facts import EngineFailed, Meter
+from antiphon.faults import log_fault
 from antiphon.link import Binary, Frame, Link, Media, Text
+from antiphon.owner import TaskOwner
 from antiphon.ports import EngineSet
 from antiphon.protocol import errors
 from antiphon.protocol.client_events import (
@@ -23,14 +25,12 @@ from antiphon.protocol.server_events import Error
 from antiphon.protocol.wire import UNSET
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.core import Core
-from antiphon.runtime.faults import log_fault
 from antiphon.runtime.hearing import Hearings
 from antiphon.runtime.inbox import Framed, Inbox
 from antiphon.runtime.judging import Judges
 from antiphon.runtime.limits import Allowance
 from antiphon.runtime.members import Member, Members
 from antiphon.runtime.options import RuntimeOptions
-from antiphon.runtime.owner import TaskOwner
 from antiphon.runtime.performer import Performer
 from antiphon.runtime.scoring import ScoringError, Stream
 from antiphon.runtime.tools import ToolCalls

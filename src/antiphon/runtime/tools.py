@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from antiphon.owner import TaskOwner
 from antiphon.ports import EngineError, ToolBox, ToolError
 from antiphon.protocol.items import McpError, McpProtocolError
 from antiphon.runtime.failures import failure_of
 from antiphon.runtime.inbox import Put
-from antiphon.runtime.owner import TaskOwner
 from antiphon.session.effects import CallTool, ListTools
 from antiphon.session.inputs import Called, Listed
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from antiphon.runtime.faults import log_fault
+from antiphon.faults import log_fault
 
 
 class TaskOwner:
-    """The tasks of one session. They come and go; when it ends, so do they.
+    """The tasks of one session, or of one call. They come and go; when it ends, so do they.
 
     A task is expected to deal with its own failures. An exception that leaves one is a fault of ours: it is
     logged, and `on_fault` is called.

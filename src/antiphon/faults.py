@@ -6,7 +6,7 @@ Those may quote what a caller said, an argument of a tool or a key, and none of 
 import logging
 import traceback
 
-_LOG = logging.getLogger("antiphon.runtime")
+_LOG = logging.getLogger("antiphon.faults")
 
 
 def log_fault(where: str, error: BaseException) -> None:
