@@ -112,11 +112,10 @@ def _read(audio: BinaryIO | None, sound: Sound, end: int) -> str:
 
 def _with(value: Any, place: Place, text: str) -> Any:
     """A copy of a JSON value with a text at a place. Raise LookupError or TypeError where there is no such place."""
-    if not place:
-        return text
-    key, *rest = place
+    key, rest = place[0], place[1:]
     changed: Any = dict(value) if isinstance(value, dict) else list(value)
-    changed[key] = _with(changed[key], tuple(rest), text)
+    inner = changed[key]
+    changed[key] = _with(inner, rest, text) if rest else text
     return changed
 
 
