@@ -11,7 +11,7 @@ import websockets
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
-from antiphon.link import App
+from antiphon.link import App, Calls
 from antiphon.transports.admission import Gate
 from antiphon.transports.websocket import MAX_FRAME_BYTES, realtime_endpoint
 
@@ -30,9 +30,9 @@ def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 @asynccontextmanager
-async def listening(app: App, gate: Gate | None = None) -> AsyncIterator[str]:
-    """The URL of an endpoint that has `app` serve its links."""
-    routes = [WebSocketRoute("/v1/realtime", realtime_endpoint(app, gate or Gate()))]
+async def listening(app: App, gate: Gate | None = None, calls: Calls | None = None) -> AsyncIterator[str]:
+    """The URL of an endpoint that has `app` serve its links, and `calls` their sidebands."""
+    routes = [WebSocketRoute("/v1/realtime", realtime_endpoint(app, gate or Gate(), calls))]
     config = uvicorn.Config(
         Starlette(routes=routes),
         port=0,
