@@ -10,6 +10,7 @@ Cancelling a coroutine or closing a `Run` must free what it holds; no result is 
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -48,6 +49,22 @@ class Engine(Protocol):
 
     async def stop(self) -> None:
         """Free everything. Called once; no other call follows."""
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """For whom an engine is called, so that its queue can be fair between sessions."""
+
+    session_id: str
+    is_draft: bool = False
+    """Begun before the turn has ended: real work of any session goes first. False from when the turn has ended."""
+
+
+NOBODY = Claim("")
+"""For work of no session, such as warming up."""
+
+CLAIM: ContextVar[Claim] = ContextVar("antiphon_claim", default=NOBODY)
+"""Set by the runtime where it calls an engine; the tasks of the call inherit it. An engine with a queue reads it."""
 
 
 # Hearing

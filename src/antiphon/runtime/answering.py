@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from antiphon.audio.pcm import SAMPLE_BYTES
 from antiphon.faults import log_fault
 from antiphon.owner import TaskOwner
-from antiphon.ports import NO_USAGE, AudioDelta, EngineError, Responder, Run
+from antiphon.ports import CLAIM, NO_USAGE, AudioDelta, Claim, EngineError, Responder, Run
 from antiphon.runtime.failures import failure_of
 from antiphon.runtime.inbox import Put
 from antiphon.runtime.limits import Allowance
@@ -22,6 +23,18 @@ DRAFT_PIECES = 64
 """Pieces that a draft may be ahead of the end of the turn, a sentence or two; then its engine waits."""
 
 MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An answer that is not wanted for certain yet."""
+
+    claim: Claim
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        self.claim.is_draft = False
+        self.released.set()
 
 
 class Answers:
@@ -50,15 +63,15 @@ class Answers:
         self._allowance = allowance
         self._ahead_s = ahead_s
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._drafts: dict[str, asyncio.Event] = {}
-        """Set once the draft is an answer."""
+        self._drafts: dict[str, _Draft] = {}
 
     def start(self, effect: Respond) -> None:
         """Have the engine answer."""
-        task = self._tasks.start(self._work(effect), f"answering {effect.response_id}")
+        claim = Claim(effect.prompt.session_id, effect.prompt.draft)
+        task = self._tasks.start(self._work(effect, claim), f"answering {effect.response_id}")
         self._running[effect.response_id] = task
         if effect.prompt.draft:
-            self._drafts[effect.response_id] = asyncio.Event()
+            self._drafts[effect.response_id] = _Draft(claim)
         task.add_done_callback(lambda _: self._forget(effect.response_id))
 
     def warm(self, effect: Warm) -> None:
@@ -66,6 +79,7 @@ class Answers:
         self._tasks.start(self._warm(effect), "warming")
 
     async def _warm(self, effect: Warm) -> None:
+        CLAIM.set(Claim(effect.prompt.session_id, effect.prompt.draft))
         try:
             async with asyncio.timeout(self._limit_s):
                 await self._responder.warm(effect.prompt)
@@ -75,7 +89,7 @@ class Answers:
     def release(self, response_id: str) -> None:
         """The draft is an answer: let its engine go on."""
         if response_id in self._drafts:
-            self._drafts[response_id].set()
+            self._drafts[response_id].release()
 
     def _forget(self, response_id: str) -> None:
         self._running.pop(response_id, None)
@@ -88,7 +102,8 @@ class Answers:
         if task is not None:
             task.cancel()
 
-    async def _work(self, effect: Respond) -> None:
+    async def _work(self, effect: Respond, claim: Claim) -> None:
+        CLAIM.set(claim)
         run: Run | None = None
         try:
             if not effect.prompt.draft:  # a draft that is dropped has used nothing, as far as the client knows
@@ -105,11 +120,12 @@ class Answers:
 
     async def _answer(self, response_id: str, run: Run) -> None:
         deltas = aiter(run)
-        is_released = self._drafts.get(response_id)
+        draft = self._drafts.get(response_id)
+        released = None if draft is None else draft.released
         pace = Pace(self._ahead_s, asyncio.get_running_loop().time)
         for pieces in itertools.count():
-            if is_released is not None and (pieces >= DRAFT_PIECES or pace.excess_s) and not is_released.is_set():
-                await is_released.wait()
+            if released is not None and (pieces >= DRAFT_PIECES or pace.excess_s) and not released.is_set():
+                await released.wait()
                 pace.restart()
             try:
                 async with asyncio.timeout(self._limit_s):
@@ -121,7 +137,7 @@ class Answers:
             await self._put(Produced(response_id, delta, run.usage))
             await asyncio.sleep(0)  # the core takes it now; and an engine with much at hand does not keep the loop
             await self._room()
-            if is_released is None or is_released.is_set():
+            if released is None or released.is_set():
                 await pace.rest()
         await self._put(Finished(response_id, run.usage))
 

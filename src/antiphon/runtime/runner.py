@@ -11,7 +11,7 @@ from antiphon.facts import EngineFailed, Meter
 from antiphon.faults import log_fault
 from antiphon.link import Binary, Frame, Link, Media, Text
 from antiphon.owner import TaskOwner
-from antiphon.ports import EngineSet
+from antiphon.ports import CLAIM, Claim, EngineSet
 from antiphon.protocol import errors
 from antiphon.protocol.client_events import (
     ClientEvent,
@@ -140,6 +140,7 @@ class Runner:
     # The loop
 
     async def _run(self) -> None:
+        CLAIM.set(Claim(self._core.session_id))
         while True:
             entry = await self._inbox.take()
             try:
