@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.client.address import credentials, endpoint, is_azure
+from antiphon.client.address import credentials, dialect_of, endpoint, is_azure
 from antiphon.client.errors import BadAddress
 
 KEY = "sk-test-123"
@@ -54,6 +54,31 @@ def test_the_model_joins_the_query(written: str, query: str) -> None:
     assert endpoint(written, "gpt-realtime") == f"ws://h/v1/realtime?{query}"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("http://h:1", "ws://h:1/openai/realtime?api-version=2025-04-01-preview&deployment=d"),
+        (
+            "https://me.openai.azure.com",
+            "wss://me.openai.azure.com/openai/realtime?api-version=2025-04-01-preview&deployment=d",
+        ),
+        ("ws://h/openai/v1", "ws://h/openai/realtime?api-version=2025-04-01-preview&deployment=d"),
+        ("ws://h?api-version=2024-10-01-preview", "ws://h/openai/realtime?api-version=2024-10-01-preview&deployment=d"),
+        ("ws://h/own/realtime?deployment=x", "ws://h/own/realtime?deployment=x&api-version=2025-04-01-preview"),
+    ],
+)
+def test_azures_beta_has_a_place_of_its_own(written: str, meant: str) -> None:
+    """The path is not GA's, and the model is a deployment."""
+    assert endpoint(written, "d", "azure") == meant
+
+
+def test_the_url_tells_the_dialect() -> None:
+    """Only Azure's beta has an `api-version`; its GA is GA."""
+    assert dialect_of("ws://h/openai/realtime?api-version=2025-04-01-preview") == "azure"
+    assert dialect_of("https://me.openai.azure.com/openai/v1") == "ga"
+    assert dialect_of("localhost:8000") == "ga"
+
+
 @pytest.mark.parametrize("written", ["", "ftp://h/v1", "ws://", "ws://h:99999", "ws://h:0/v1", "ws://[::1", "h:port"])
 def test_no_address(written: str) -> None:
     """What is no address is said to be none, with an example of one."""
@@ -70,6 +95,11 @@ def test_where_the_key_goes() -> None:
     assert credentials("ws://h", f"{KEY}\n", in_subprotocol=False) == ({"Authorization": f"Bearer {KEY}"}, None)
     assert credentials("wss://me.openai.azure.com", KEY, in_subprotocol=False) == ({"api-key": KEY}, None)
     assert credentials("ws://h", KEY, in_subprotocol=True) == ({}, ["realtime", f"openai-insecure-api-key.{KEY}"])
+    beta = {"openai-beta": "realtime=v1"}
+    assert credentials("ws://h", None, in_subprotocol=False, dialect="beta") == (beta, None)
+    protocols = ["realtime", "openai-beta.realtime-v1"]
+    assert credentials("ws://h", None, in_subprotocol=True, dialect="beta") == ({}, protocols)
+    assert credentials("ws://h", KEY, in_subprotocol=False, dialect="azure") == ({"api-key": KEY}, None)
 
 
 @pytest.mark.parametrize("key", ["", "  ", "a b", "a\r\nX-Header: 1", "schlüssel"])

@@ -13,6 +13,7 @@ import errno
 import logging
 import os
 import ssl as tls
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -21,8 +22,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, ProxyError
 
-from antiphon.client.address import credentials, endpoint
+from antiphon.client.address import Dialect, credentials, dialect_of, endpoint
 from antiphon.client.errors import BadAddress, ConnectionLost, Unreachable, UpgradeRefused
+from antiphon.client.older import Older
 from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.codec import Unknown, decode_server, encode_client
 from antiphon.protocol.server_events import Error, ServerEvent
@@ -53,8 +55,12 @@ HINTS: Final[dict[int, str]] = {
 class Connection:
     """An open connection. One task may iterate it while others send."""
 
-    def __init__(self, socket: ClientConnection, url: str) -> None:
+    def __init__(self, socket: ClientConnection, url: str, older: Older | None = None) -> None:
+        """`older` translates for a server that does not speak GA; what is raw passes by it."""
         self._socket = socket
+        self._older = older
+        self._read: deque[ServerEvent | Unknown] = deque()
+        """Events of the last frame that are still to be given."""
         self._last_frame = b""
         self.url = url
         """The whole address that was reached."""
@@ -64,7 +70,7 @@ class Connection:
 
         Raise ConnectionLost when the connection has ended. Why it ended is known to the one who iterates.
         """
-        await self.send_raw(encode_client(event))
+        await self.send_raw(self._older.frame(event) if self._older else encode_client(event))
 
     async def send_raw(self, frame: bytes | str, *, is_binary: bool = False) -> None:
         """Send a frame as it is, be it no event at all; a text frame unless `is_binary`. Raise as `send` does."""
@@ -75,8 +81,12 @@ class Connection:
 
     async def receive(self) -> ServerEvent | Unknown | None:
         """The next event; None when the connection has ended well. Raise ConnectionLost when it has not."""
-        frame = await self.receive_raw()
-        return None if frame is None else decode_server(frame)
+        if not self._read:
+            frame = await self.receive_raw()
+            if frame is None:
+                return None
+            self._read.extend(self._older.events(frame) if self._older else [decode_server(frame)])
+        return self._read.popleft()
 
     async def receive_raw(self) -> bytes | None:
         """The next frame as it came; None when the connection has ended well. Raise ConnectionLost when it has not."""
@@ -122,6 +132,7 @@ async def connect(
     *,
     api_key: str | None = None,
     model: str | None = None,
+    dialect: Dialect | None = None,
     subprotocol_auth: bool = False,
     headers: Mapping[str, str] | None = None,
     ssl: tls.SSLContext | None = None,
@@ -129,12 +140,14 @@ async def connect(
 ) -> AsyncIterator[Connection]:
     """Connect to the Realtime server at `url` (see `antiphon.client.address`) for as long as the block runs.
 
-    The key goes by header, or with `subprotocol_auth` as a browser sends it. Proxies are taken from the
-    environment. Raise BadAddress, Unreachable or UpgradeRefused; a server that refuses the key or the model
-    usually does so by an `error` event after that, and closes.
+    `dialect` is what the server speaks, by default what the URL tells; events are GA's both ways in any. The key
+    goes by header, or with `subprotocol_auth` as a browser sends it. Proxies are taken from the environment. Raise
+    BadAddress, Unreachable or UpgradeRefused; a server that refuses the key or the model usually does so by an
+    `error` event after that, and closes.
     """
-    address = endpoint(url, model)
-    with_key, subprotocols = credentials(address, api_key, in_subprotocol=subprotocol_auth)
+    spoken = dialect or dialect_of(url)
+    address = endpoint(url, model, spoken)
+    with_key, subprotocols = credentials(address, api_key, in_subprotocol=subprotocol_auth, dialect=spoken)
     trust: dict[str, Any] = {"ssl": ssl} if ssl else {}
     opening = _Opening(
         address,
@@ -149,7 +162,7 @@ async def connect(
     )
     socket = await _opened(opening, address, open_timeout_s)
     try:
-        yield Connection(socket, address)
+        yield Connection(socket, address, None if spoken == "ga" else Older())
     finally:
         await socket.close()  # with 1000 whatever happened here: our exceptions are not the server's business
 
