@@ -137,6 +137,7 @@ async def connect(
     headers: Mapping[str, str] | None = None,
     ssl: tls.SSLContext | None = None,
     open_timeout_s: float = OPEN_TIMEOUT_S,
+    max_frame_bytes: int = MAX_FRAME_BYTES,
 ) -> AsyncIterator[Connection]:
     """Connect to the Realtime server at `url` (see `antiphon.client.address`) for as long as the block runs.
 
@@ -154,7 +155,7 @@ async def connect(
         additional_headers={**with_key, **(headers or {})},
         subprotocols=subprotocols,
         compression=None,
-        max_size=MAX_FRAME_BYTES,
+        max_size=max_frame_bytes,
         open_timeout=open_timeout_s,
         close_timeout=CLOSE_TIMEOUT_S,
         logger=_socket_log(),
