@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,10 @@ import pybase64
 import pytest
 
 from antiphon.ports import AudioDelta
-from antiphon.recording import About, BadRecording, Line, Recorder, Recording, Writer, load
-from antiphon.recording.recorder import safe_name
+from antiphon.recording import About, BadRecording, Line, OwnRecorder, Recorder, Recording, Recordings, load
+from antiphon.recording.recorder import created, safe_name
 from antiphon.recording.rows import audio_path
-from antiphon.recording.writer import MAX_RAW_CHARS, Entry, RecordingFile
+from antiphon.recording.writer import MAX_RAW_CHARS, Entry, Files, RecordingFile, Writer
 
 ABOUT = About("session", "sess_1", transport="websocket", dialect="ga", model="gpt-realtime", started_at=1.5)
 LIMIT_S = 30.0
@@ -31,11 +33,15 @@ class Clock:
         return self.now
 
 
-def begun(folder: Path, **options: Any) -> Recorder:
-    return Recorder.open(folder, "sess_1", ABOUT, **options)
+def begun(folder: Path, clock: Callable[[], float] = time.monotonic) -> OwnRecorder:
+    return Recorder.open(folder, "sess_1", ABOUT, clock=clock)
 
 
-def ended(recorder: Recorder) -> Recording:
+def shared(folder: Path, writer: Writer) -> Recorder:
+    return Recorder(RecordingFile("sess_1", lambda: created(folder, "sess_1", ABOUT)), writer)
+
+
+def ended(recorder: OwnRecorder) -> Recording:
     recorder.close()
     assert recorder.wait(LIMIT_S)
     return load(recorder.path)
@@ -228,18 +234,17 @@ def test_a_note_that_cannot_be_written_is_counted(tmp_path: Path) -> None:
 def test_a_slow_disk_leaves_a_gap(tmp_path: Path) -> None:
     """What does not fit is left out, and the place tells how much; the recording then goes on."""
     writer = FullWriter(bound=2000)
-    recorder = begun(tmp_path, writer=writer)
+    recorder = shared(tmp_path, writer)
     for number in range(10):
         recorder.heard(json.dumps({"number": number}))
-    writer.may_go_on.set()
     recorder.close()
+    writer.may_go_on.set()
     writer.stop()
 
     assert writer.wait(LIMIT_S)
-    recording = load(recorder.path)
-    numbers = [event["number"] for event in events(recording) if "number" in event]
-    assert numbers == [0, 1, 2]
-    assert recording.gaps in {0, 7}  # 0 where the thread was not yet at it when the recording was closed
+    recording = load(tmp_path / "sess_1.jsonl")
+    assert events(recording) == [{"number": 0}, {"number": 1}, {"number": 2}, {"type": "gap", "value": {"lines": 7}}]
+    assert recording.gaps == 7
 
 
 def test_a_gap_is_told_before_what_follows_it(tmp_path: Path) -> None:
@@ -254,49 +259,82 @@ def test_a_gap_is_told_before_what_follows_it(tmp_path: Path) -> None:
 
 def test_one_large_frame_fits_an_empty_queue(tmp_path: Path) -> None:
     """The bound is for what waits beside others: alone, everything is taken."""
-    recorder = begun(tmp_path, writer=(writer := Writer(bound=10)))
+    recorder = shared(tmp_path, writer := Writer(bound=10))
     recorder.heard(json.dumps({"text": "x" * 100}))
     recorder.close()
     writer.stop()
 
     assert writer.wait(LIMIT_S)
-    assert len(load(recorder.path).rows) == 1
+    assert len(load(tmp_path / "sess_1.jsonl").rows) == 1
 
 
 def test_a_full_disk_ends_the_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One line in the log, and everything else goes on."""
-    if not Path("/dev/full").exists():
-        lines = os.open(tmp_path / "x", os.O_RDONLY | os.O_CREAT)
-    else:
-        lines = os.open("/dev/full", os.O_WRONLY)
-    file = RecordingFile(Path("sess_1.jsonl"), lines, os.open(os.devnull, os.O_WRONLY))
-    recorder = Recorder(file, Path("sess_1.jsonl"), writer := Writer(), Clock())
+    full = os.open(
+        "/dev/full" if Path("/dev/full").exists() else tmp_path, os.O_WRONLY if Path("/dev/full").exists() else 0
+    )
+    files = Files(Path("sess_1.jsonl"), full, os.open(os.devnull, os.O_WRONLY))
+    recorder = Recorder(RecordingFile("sess_1", lambda: files), writer := Writer())
     recorder.heard('{"number":1}')
     recorder.heard('{"number":2}')
     recorder.close()
     writer.stop()
 
     assert writer.wait(LIMIT_S)
-    assert [record.message.split(":")[0] for record in caplog.records] == ["the recording sess_1.jsonl ends here"]
+    assert [record.message.split(":")[0] for record in caplog.records] == ["the recording sess_1 ends here"]
+
+
+def test_a_folder_that_goes_away_ends_nothing_but_the_recording(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that cannot write says so for each session, and serves on."""
+    (tmp_path / "file").write_text("")
+    recordings = Recordings(tmp_path / "file")
+    recorder = recordings.begin(ABOUT)
+    recorder.heard('{"number":1}')
+    recorder.close()
+
+    assert recordings.stop(LIMIT_S)
+    assert [record.message.split(":")[0] for record in caplog.records] == ["the recording sess_1 ends here"]
 
 
 def test_many_recorders_share_a_thread(tmp_path: Path) -> None:
     """Each finds its own lines, in order."""
-    writer = Writer()
-    recorders = [Recorder.open(tmp_path, f"sess_{n}", ABOUT, writer=writer) for n in range(5)]
+    recordings = Recordings(tmp_path)
+    names = [f"sess_{number}" for number in range(5)]
+    recorders = [recordings.begin(About("session", name)) for name in names]
     for number in range(50):
-        for recorder in recorders:
-            recorder.heard(json.dumps({"of": recorder.path.stem, "number": number, "audio": base64(b"\1" * number)}))
+        for name, recorder in zip(names, recorders, strict=True):
+            recorder.heard(json.dumps({"of": name, "number": number, "audio": base64(bytes([number]) * 5)}))
     for recorder in recorders:
         recorder.close()
-    writer.stop()
 
-    assert writer.wait(LIMIT_S)
-    for recorder in recorders:
-        found = events(load(recorder.path))
-        assert [event["number"] for event in found] == list(range(50))
-        assert {event["of"] for event in found} == {recorder.path.stem}
-        assert found[49]["audio"] == base64(b"\1" * 49)
+    assert recordings.stop(LIMIT_S)
+    for name in names:
+        found = events(load(tmp_path / f"{name}.jsonl"))
+        assert found == [{"of": name, "number": n, "audio": base64(bytes([n]) * 5)} for n in range(50)]
+
+
+def test_the_same_sound_is_kept_once(tmp_path: Path) -> None:
+    """What the engine made, what was played and what the client was sent is one sound."""
+    recorder = begun(tmp_path)
+    for _ in range(3):
+        recorder.note("produced", AudioDelta(b"\1\2"))
+        recorder.told(json.dumps({"type": "response.output_audio.delta", "delta": base64(b"\1\2")}))
+
+    recording = ended(recorder)
+
+    assert audio_path(recorder.path).read_bytes() == b"\1\2"
+    assert [event.get("delta", "") for event in events(recording)] == ["", base64(b"\1\2")] * 3
+
+
+def test_an_empty_recording_is_one(tmp_path: Path) -> None:
+    """A session of which nothing was heard has its first line."""
+    recordings = Recordings(tmp_path)
+    recordings.begin(ABOUT).close()
+
+    assert recordings.stop(LIMIT_S)
+    assert load(tmp_path / "sess_1.jsonl").about == ABOUT
 
 
 def test_nothing_is_recorded_after_the_end(tmp_path: Path) -> None:

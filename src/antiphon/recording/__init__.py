@@ -4,8 +4,7 @@ A recording is `NAME.jsonl`, one line for each event, and `NAME.audio`, its soun
 """
 
 from antiphon.recording.reading import BadRecording, Recording, load
-from antiphon.recording.recorder import Recorder
+from antiphon.recording.recorder import OwnRecorder, Recorder, Recordings
 from antiphon.recording.rows import About, Line
-from antiphon.recording.writer import Writer
 
-__all__ = ["About", "BadRecording", "Line", "Recorder", "Recording", "Writer", "load"]
+__all__ = ["About", "BadRecording", "Line", "OwnRecorder", "Recorder", "Recording", "Recordings", "load"]

@@ -12,7 +12,7 @@ import msgspec
 from antiphon.protocol.wire import Json
 from antiphon.recording.rows import SUFFIX, VERSION, About, Head, Way, audio_path
 from antiphon.recording.sifting import without_keys
-from antiphon.recording.writer import Entry, RecordingFile, Writer
+from antiphon.recording.writer import Entry, Files, RecordingFile, Writer
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -35,12 +35,10 @@ class Recorder:
     recording ends there.
     """
 
-    def __init__(self, file: RecordingFile, path: Path, writer: Writer, clock: Callable[[], float]) -> None:
-        """For `open`."""
-        self.path = path
+    def __init__(self, file: RecordingFile, writer: Writer, clock: Callable[[], float] = time.monotonic) -> None:
+        """For `open` and `Recordings`. `clock` gives seconds that never go back."""
         self._file = file
         self._writer = writer
-        self._owns_writer = False
         self._clock = clock
         self._began = clock()
         self._missing = 0
@@ -48,31 +46,15 @@ class Recorder:
 
     @classmethod
     def open(
-        cls,
-        folder: Path,
-        name: str,
-        about: About,
-        *,
-        writer: Writer | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> "Recorder":
+        cls, folder: Path, name: str, about: About, *, clock: Callable[[], float] = time.monotonic
+    ) -> "OwnRecorder":
         """Begin `FOLDER/NAME.jsonl`, without overwriting anything. Raise OSError when that cannot be.
 
-        This alone touches the disk at once: a server does it in a thread. Without a `writer`, which many recorders
-        may share, it has a thread of its own until it is closed. `clock` gives seconds that never go back.
+        This alone touches the disk at once. The recorder has a thread of its own until it is closed; a server with
+        many sessions has `Recordings` instead.
         """
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        path, lines, audio = _created(folder, safe_name(name))
-        head = msgspec.json.encode(Head(VERSION, about)).decode()
-        try:
-            os.write(lines, f"{without_keys(head)}\n".encode())
-        except OSError:
-            os.close(lines)
-            os.close(audio)
-            raise
-        recorder = cls(RecordingFile(path, lines, audio), path, writer or Writer(), clock)
-        recorder._owns_writer = writer is None
-        return recorder
+        files = created(folder, name, about)
+        return OwnRecorder(RecordingFile(files.path.name, lambda: files), files.path, clock)
 
     def heard(self, frame: bytes | str, link: str = "link_1") -> None:
         """A frame from a client, as it came."""
@@ -94,15 +76,8 @@ class Recorder:
     def close(self) -> None:
         """End the recording; what was told to it is still written. Safe to call twice."""
         if self._is_open:
-            self._tell_gap()
             self._is_open = False
-            self._writer.close(self._file)
-            if self._owns_writer:
-                self._writer.stop()
-
-    def wait(self, limit_s: float = 5.0) -> bool:
-        """Block until all is on disk, for a recorder with a thread of its own that was closed. Not on a loop."""
-        return self._writer.wait(limit_s)
+            self._writer.close(self._file, self._gap() if self._missing else None)
 
     def _put(self, way: Way, link: str, data: bytes | str, note: str = "") -> None:
         if self._is_open and not (
@@ -113,14 +88,51 @@ class Recorder:
     def _tell_gap(self) -> bool:
         """Note what is missing, if anything; False while there is no room for that either."""
         if self._missing:
-            gap = self._entry("note", "", msgspec.json.encode({"lines": self._missing}), GAP)
-            if not self._writer.put(self._file, gap):
+            if not self._writer.put(self._file, self._gap()):
                 return False
             self._missing = 0
         return True
 
+    def _gap(self) -> Entry:
+        return self._entry("note", "", msgspec.json.encode({"lines": self._missing}), GAP)
+
     def _entry(self, way: Way, link: str, data: bytes | str, note: str) -> Entry:
         return Entry(round(self._clock() - self._began, 6), way, link, data, note)
+
+
+class OwnRecorder(Recorder):
+    """A recorder with a thread of its own."""
+
+    def __init__(self, file: RecordingFile, path: Path, clock: Callable[[], float]) -> None:
+        super().__init__(file, Writer(), clock)
+        self.path = path
+
+    def close(self) -> None:
+        """As `Recorder.close`; the thread then ends by itself."""
+        super().close()
+        self._writer.stop()
+
+    def wait(self, limit_s: float = 5.0) -> bool:
+        """Block until all is on disk; whether that was within `limit_s`. Call it after `close`, off the loop."""
+        return self._writer.wait(limit_s)
+
+
+class Recordings:
+    """All recordings of a process: a folder, and one thread that writes there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer = Writer()
+
+    def begin(self, about: About) -> Recorder:
+        """Begin the recording of a session, under its id. Never waits: the thread makes the files."""
+        name = about.session_id
+        return Recorder(RecordingFile(name, lambda: created(self._folder, name, about)), self._writer)
+
+    def stop(self, limit_s: float = 5.0) -> bool:
+        """Block until all is on disk; whether that was within `limit_s`. Call it last, off the loop."""
+        self._writer.stop()
+        return self._writer.wait(limit_s)
 
 
 def safe_name(name: str) -> str:
@@ -128,8 +140,21 @@ def safe_name(name: str) -> str:
     return _UNSAFE.sub("_", name)[:MAX_NAME_CHARS] or "_"
 
 
-def _created(folder: Path, name: str) -> tuple[Path, int, int]:
-    """Two new files, open for writing: the lines and the audio."""
+def created(folder: Path, name: str, about: About) -> Files:
+    """Two new files, the first line written. Raise OSError."""
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    files = _files(folder, safe_name(name))
+    head = msgspec.json.encode(Head(VERSION, about)).decode()
+    try:
+        os.write(files.lines, f"{without_keys(head)}\n".encode())
+    except OSError:
+        os.close(files.lines)
+        os.close(files.audio)
+        raise
+    return files
+
+
+def _files(folder: Path, name: str) -> Files:
     for number in range(1, MAX_NAMESAKES):
         path = folder / f"{name if number == 1 else f'{name}-{number}'}{SUFFIX}"
         try:
@@ -137,7 +162,7 @@ def _created(folder: Path, name: str) -> tuple[Path, int, int]:
         except FileExistsError:
             continue
         try:
-            return path, lines, _create(audio_path(path))
+            return Files(path, lines, _create(audio_path(path)))
         except OSError as error:
             os.close(lines)
             path.unlink()

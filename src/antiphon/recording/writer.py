@@ -1,9 +1,11 @@
 """The thread that writes: recordings are put on disk beside the event loop, in order, and never hold it up."""
 
+import hashlib
 import logging
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +23,9 @@ ENTRY_BYTES: Final = 512
 
 CHUNK_BYTES: Final = 256 * 1024
 """As much is gathered before it goes to the file; less goes as soon as nothing else waits."""
+
+KNOWN_SOUNDS: Final = 256
+"""Latest sounds of a recording that are kept once, however often they come; as many pieces may wait in a draft."""
 
 MAX_RAW_CHARS: Final = 64 * 1024
 """Of a frame that is no JSON object; nobody needs to see more of it."""
@@ -49,43 +54,66 @@ class Entry:
         return len(self.data) + ENTRY_BYTES
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The open files of a recording, as descriptors."""
+
+    path: Path
+    """Of the lines."""
+    lines: int
+    audio: int
+
+
 class RecordingFile:
     """The two files of a recording. After a failure of the disk it takes entries and does nothing."""
 
-    def __init__(self, path: Path, lines: int, audio: int) -> None:
-        """`lines` and `audio` are open file descriptors, which it owns."""
-        self._path = path
-        self._files = (audio, lines)
-        self._is_open = True
+    def __init__(self, name: str, opening: Callable[[], Files]) -> None:
+        """`opening` gives the files when the first entry comes, and may raise OSError; `name` is for the log."""
+        self._name = name
+        self._opening = opening
+        self._files: Files | None = None
+        self._has_ended = False
         self._lines = bytearray()
         self._audio = bytearray()
         self._audio_end = 0
+        self._places: dict[bytes, int] = {}
+        """Where the latest sounds lie, by their digest."""
 
     def write(self, entry: Entry) -> None:
         """Make a line of an entry."""
-        if not self._is_open:
+        if self._has_ended:
             return
         row = _row(entry, sieve := Sieve())
-        sounds = []
-        for place, audio in sieve.sounds:
-            sounds.append(Sound(place, self._audio_end, len(audio)))
-            self._audio += audio
-            self._audio_end += len(audio)
-        self._lines += msgspec.json.encode(msgspec.structs.replace(row, sounds=tuple(sounds)) if sounds else row)
+        sounds = tuple(Sound(place, self._kept(audio), len(audio)) for place, audio in sieve.sounds)
+        self._lines += msgspec.json.encode(msgspec.structs.replace(row, sounds=sounds) if sounds else row)
         self._lines += b"\n"
         if len(self._lines) + len(self._audio) > CHUNK_BYTES:
             self.flush()
 
+    def _kept(self, audio: bytes) -> int:
+        """Where audio lies; what an engine made and what the client was sent of it lie there once."""
+        digest = hashlib.blake2b(audio, digest_size=16).digest()
+        if digest in self._places:
+            return self._places[digest]
+        if len(self._places) >= KNOWN_SOUNDS:
+            del self._places[next(iter(self._places))]
+        place = self._places[digest] = self._audio_end
+        self._audio += audio
+        self._audio_end += len(audio)
+        return place
+
     def flush(self) -> None:
         """Hand over what was gathered. Audio goes first, so that no line speaks of what is not there."""
-        if not self._is_open or not (self._lines or self._audio):
+        if self._has_ended:
             return
         try:
-            for file, data in zip(self._files, (self._audio, self._lines), strict=True):
+            if self._files is None:
+                self._files = self._opening()
+            for file, data in ((self._files.audio, self._audio), (self._files.lines, self._lines)):
                 _write_all(file, data)
                 data.clear()
         except OSError as error:
-            _LOG.error("the recording %s ends here: %s", self._path.name, error.strerror or error)
+            _LOG.error("the recording %s ends here: %s", self._name, error.strerror or error)
             self._close()
 
     def close(self) -> None:
@@ -94,10 +122,11 @@ class RecordingFile:
         self._close()
 
     def _close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            for file in self._files:
-                os.close(file)
+        self._has_ended = True
+        files, self._files = self._files, None
+        if files is not None:
+            os.close(files.lines)
+            os.close(files.audio)
 
 
 def _row(entry: Entry, sieve: Sieve) -> Row:
@@ -141,17 +170,17 @@ class Writer:
     def put(self, file: RecordingFile, entry: Entry) -> bool:
         """Have an entry written; False when too much waits already. Never waits."""
         with self._news:
-            if self._is_stopping or (self._bytes and self._bytes + entry.size > self._bound):
-                return False
-            self._bytes += entry.size
-            self._post(file, entry)
-        return True
+            has_room = not self._bytes or self._bytes + entry.size <= self._bound
+            if has_room:
+                self._post(file, entry)
+        return has_room
 
-    def close(self, file: RecordingFile) -> None:
-        """Have a recording closed after what was put. Never waits."""
+    def close(self, file: RecordingFile, last: Entry | None = None) -> None:
+        """Have a recording closed after what was put, and after a last entry, room or not. Never waits."""
         with self._news:
-            if not self._is_stopping:
-                self._post(file, None)
+            if last is not None:
+                self._post(file, last)
+            self._post(file, None)
 
     def stop(self) -> None:
         """Have the thread end when all is written; what is put later is lost. Never waits."""
@@ -167,6 +196,9 @@ class Writer:
         return True
 
     def _post(self, file: RecordingFile, entry: Entry | None) -> None:
+        if self._is_stopping:
+            return
+        self._bytes += 0 if entry is None else entry.size
         self._queue.append((file, entry))
         self._news.notify()
         if self._thread is None:
