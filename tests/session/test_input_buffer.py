@@ -1,6 +1,8 @@
 """Rules of the input audio buffer."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from antiphon.audio.pcm import samples_in
 from antiphon.session.input_buffer import MAX_BUFFER_S, InputBuffer
@@ -85,3 +87,16 @@ def test_the_buffer_is_bounded() -> None:
     assert not buffer.has_room(b"\0\0")
     buffer.append(b"\0\0")
     assert buffer.is_full
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(-2, 30), st.integers(-2, 30))))
+def test_however_it_was_appended(steps: list[tuple[int, int, int]]) -> None:
+    """What is read does not depend on how the audio came, or on what was let go before it."""
+    buffer, whole = InputBuffer(), b""
+    for count, dropped, end in steps:
+        piece = b"".join((len(whole) // 2 + n).to_bytes(2, "little") for n in range(count))
+        buffer.append(piece)
+        whole += piece
+        buffer.drop_before(dropped)
+
+        assert buffer.read(dropped, end) == whole[2 * buffer.start : 2 * max(end, 0)]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.audio.pcm import RATE_HZ, samples_of, to_float
+from antiphon.audio.pcm import RATE_HZ, samples_of
 from antiphon.audio.resample import Resampler
 from antiphon.ports import VAD
 from antiphon.session.inputs import Score
@@ -221,7 +221,7 @@ class Stream:
 
     def _cut(self, pcm: bytes) -> Floats:
         """The whole frames at the engine's rate; what is left waits."""
-        samples = self._resampler.feed(to_float(pcm))
+        samples = self._resampler.floats_of(pcm)
         if len(self._rest):
             samples = np.concatenate([self._rest, samples])
         count = len(samples) // self._vad.frame_samples

@@ -3,6 +3,8 @@
 Positions are samples of all audio ever appended to the session; they never go back.
 """
 
+from collections import deque
+
 from antiphon.audio.pcm import SAMPLE_BYTES, ms_in, samples_in, samples_of
 
 MIN_COMMIT_MS = 100
@@ -15,7 +17,7 @@ an `input_audio_buffer.commit` by hand."""
 
 
 class InputBuffer:
-    """A window on the session's audio."""
+    """A window on the session's audio. The appends are kept as they came: none is ever copied to make room."""
 
     def __init__(self) -> None:
         self.start = 0
@@ -23,7 +25,9 @@ class InputBuffer:
         self.end = 0
         """One past the last sample."""
         self._since = 0
-        self._pcm = bytearray()
+        self._first = 0
+        """First sample of the oldest append that is kept; it may begin before the window does."""
+        self._appends: deque[bytes] = deque()
 
     @property
     def pending_ms(self) -> float:
@@ -41,19 +45,25 @@ class InputBuffer:
 
     def append(self, pcm: bytes) -> None:
         """Add audio at the end; whole samples only."""
-        self._pcm += pcm
+        self._appends.append(pcm)
         self.end += samples_of(pcm)
 
     def read(self, start: int, end: int) -> bytes:
         """Audio between two positions, as far as it is here."""
-        low, high = (max(0, position - self.start) * SAMPLE_BYTES for position in (start, end))
-        return bytes(memoryview(self._pcm)[low:high])
+        pieces: list[bytes] = []
+        start, place = max(start, self.start), self.end
+        for pcm in reversed(self._appends):
+            if place <= start:
+                break
+            place -= samples_of(pcm)
+            pieces.append(pcm[max(0, start - place) * SAMPLE_BYTES : max(0, end - place) * SAMPLE_BYTES])
+        return b"".join(reversed(pieces))
 
     def drop_before(self, position: int) -> None:
         """Let go of audio before a position."""
-        position = min(max(position, self.start), self.end)
-        del self._pcm[: (position - self.start) * SAMPLE_BYTES]
-        self.start = position
+        self.start = min(max(position, self.start), self.end)
+        while self._appends and self._first + samples_of(self._appends[0]) <= self.start:
+            self._first += samples_of(self._appends.popleft())
 
     def keep_last(self, ms: int) -> None:
         """Let go of all but the last `ms`."""
