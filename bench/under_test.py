@@ -35,17 +35,17 @@ def antiphon(flags: Sequence[str], core: int | None = None) -> Iterator[Server]:
     port = free_port()
     command = [str(Path(sys.executable).parent / "antiphon"), "serve", "--port", str(port)]
     command += ["--log-level", "warning", "--max-sessions", "5000", *flags]
-    with _process(command, core) as process:
-        _until_it_answers(f"http://127.0.0.1:{port}/readyz", process)
-        yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", process.pid)
+    with process(command, core) as child:
+        until_it_answers(f"http://127.0.0.1:{port}/readyz", child)
+        yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)
 
 
 @contextlib.contextmanager
 def stubs(core: int | None = None, flags: Sequence[str] = ()) -> Iterator[str]:
     """The stub engines; gives their base URL."""
     port = free_port()
-    with _process([sys.executable, str(HERE / "stubs.py"), "--port", str(port), *flags], core) as process:
-        _until_it_answers(f"http://127.0.0.1:{port}/", process)
+    with process([sys.executable, str(HERE / "stubs.py"), "--port", str(port), *flags], core) as child:
+        until_it_answers(f"http://127.0.0.1:{port}/", child)
         yield f"http://127.0.0.1:{port}/v1"
 
 
@@ -53,7 +53,7 @@ def load(server: Server, scenario: str, *flags: object, core: int | None = None)
     """Run the generator to its end; what it has seen."""
     command = [sys.executable, str(HERE / "load.py"), scenario, "--url", server.url, "--pid", str(server.pid)]
     command += [str(flag) for flag in flags]
-    done = subprocess.run(_pinned(command, core), capture_output=True, text=True, check=False)  # noqa: S603 -- ours
+    done = subprocess.run(_pinned(command, core), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"The load generator failed:\n{done.stderr[-2000:]}")
     seen: dict[str, Any] = json.loads(done.stdout)
@@ -76,23 +76,25 @@ def _pinned(command: list[str], core: int | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], core: int | None) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(_pinned(command, core), stdout=subprocess.DEVNULL) as process:  # noqa: S603 -- ours
+def process(command: list[str], core: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A running command, pinned where that is asked for; ended with the block."""
+    with subprocess.Popen(_pinned(command, core), stdout=subprocess.DEVNULL) as child:
         try:
-            yield process
+            yield child
         finally:
-            process.terminate()
+            child.terminate()
             try:
-                process.wait(STOP_LIMIT_S)
+                child.wait(STOP_LIMIT_S)
             except subprocess.TimeoutExpired:
-                process.kill()
+                child.kill()
 
 
-def _until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
-    limit = time.monotonic() + START_LIMIT_S
-    while process.poll() is None and time.monotonic() < limit:
+def until_it_answers(url: str, child: subprocess.Popen[bytes], limit_s: float = START_LIMIT_S) -> None:
+    """Wait for a server. Raises RuntimeError when it has ended, or has not answered in time."""
+    limit = time.monotonic() + limit_s
+    while child.poll() is None and time.monotonic() < limit:
         with contextlib.suppress(httpx2.TransportError):
             if httpx2.get(url).status_code < 500:  # 503: still warming
                 return
         time.sleep(0.1)
-    raise RuntimeError(f"{process.args!r} did not start.")
+    raise RuntimeError(f"{child.args!r} did not start.")
