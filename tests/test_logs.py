@@ -15,7 +15,9 @@ from antiphon.facts import (
     ResponseEnded,
     SessionClosed,
     SessionOpened,
+    Shed,
     Transcribed,
+    TurnBegan,
     TurnEnded,
 )
 from antiphon.logs import LogMeter
@@ -25,7 +27,9 @@ from antiphon.ports import Usage
 ENDED = ResponseEnded("sess_1", "resp_1", "completed", 10.0, 12.4, None, 301.6, 900, Usage(30, 20, 8))
 FACTS: list[Fact] = [
     SessionOpened("sess_1", "websocket", "ga"),
+    TurnBegan("sess_1", "item_1", 96, interrupts=True),
     TurnEnded("sess_1", "item_1", 1200),
+    Shed("sessions"),
     Transcribed("sess_1", "item_1", 3.2),
     Transcribed("sess_1", "item_2", 3.2, failed=True),
     DraftEnded("sess_1", was_kept=True, seconds=0.25, usage=Usage()),
@@ -100,7 +104,9 @@ def test_every_fact_has_its_line_and_level() -> None:
     messages = [json.loads(line)["message"] for line in written(FACTS, "debug")]
     assert messages == [
         "session opened",
+        "turn began",
         "turn ended",
+        "session refused",
         "transcribed",
         "transcription failed",
         "draft kept",
@@ -111,8 +117,14 @@ def test_every_fact_has_its_line_and_level() -> None:
     ]
 
     usual = [json.loads(line)["message"] for line in written(FACTS)]
-    assert usual == ["session opened", "response completed", "tts failed: out of breath", "session closed"]
-    assert [json.loads(line)["level"] for line in written(FACTS, "warning")] == ["warning"]
+    assert usual == [
+        "session opened",
+        "session refused",
+        "response completed",
+        "tts failed: out of breath",
+        "session closed",
+    ]
+    assert [json.loads(line)["level"] for line in written(FACTS, "warning")] == ["warning", "warning"]
 
 
 def test_a_traceback_stays_with_its_line() -> None:

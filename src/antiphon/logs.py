@@ -17,7 +17,9 @@ from antiphon.facts import (
     ResponseEnded,
     SessionClosed,
     SessionOpened,
+    Shed,
     Transcribed,
+    TurnBegan,
     TurnEnded,
 )
 
@@ -91,14 +93,19 @@ class LogMeter:
 
 def _line(fact: Fact) -> tuple[int, str, dict[str, Any]]:
     """Level, message and fields of a fact."""
+    if isinstance(fact, Shed):
+        return logging.WARNING, "session refused", {"reason": fact.reason}
     session: dict[str, Any] = {"session": fact.session_id}
     match fact:
         case SessionOpened():
             return logging.INFO, "session opened", session | {"transport": fact.transport, "dialect": fact.dialect}
         case SessionClosed():
             return logging.INFO, "session closed", session | {"seconds": round(fact.seconds, 1)}
+        case TurnBegan():
+            return logging.DEBUG, "turn began", session | {"item": fact.item_id, "interrupts": fact.interrupts}
         case TurnEnded():
-            return logging.DEBUG, "turn ended", session | {"item": fact.item_id, "audio_ms": fact.audio_ms}
+            told = {"item": fact.item_id, "audio_ms": fact.audio_ms, "silence_ms": fact.silence_ms}
+            return logging.DEBUG, "turn ended", session | told
         case Transcribed():
             message = "transcription failed" if fact.failed else "transcribed"
             return logging.DEBUG, message, session | {"item": fact.item_id, "wait_ms": round(fact.wait_ms)}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from scripted_runtime import HandLink, Notes, ScriptedCore, others, play, settled, tone_engines
 
-from antiphon.facts import Fact, ResponseEnded, SessionClosed, SessionOpened
+from antiphon.facts import Fact, ResponseEnded, SessionClosed, SessionOpened, Shed
 from antiphon.link import Scope
 from antiphon.ports import EngineSet
 from antiphon.runtime import app as module
@@ -84,7 +84,7 @@ def test_a_link_is_a_session() -> None:
 
         assert stage.app.sessions == 0
         opened, closed = stage.notes.facts
-        assert opened == SessionOpened(running.session_id, "websocket", "ga")
+        assert opened == SessionOpened(running.session_id, "websocket", "ga", "gpt-realtime")
         assert isinstance(closed, SessionClosed)
         assert closed.session_id == running.session_id
 
@@ -151,7 +151,8 @@ def test_a_session_too_many_is_refused() -> None:
         await stage.end(third)
 
         assert second.closed == (1013, "invalid_request_error.session_limit_reached")
-        assert kinds(stage.notes.facts) == [SessionOpened, SessionClosed] * 2
+        assert kinds(stage.notes.facts) == [SessionOpened, Shed, SessionClosed, SessionOpened, SessionClosed]
+        assert Shed("sessions") in stage.notes.facts
 
     play_with(act, RuntimeOptions(max_sessions=1))
 

@@ -5,7 +5,7 @@ import asyncio
 from scripted_runtime import FREE, HandLink, HandResponder, HandRun, Notes, audio_event, play, settled
 
 from antiphon.engines.tone import ToneASR
-from antiphon.facts import SessionClosed
+from antiphon.facts import SessionClosed, Traffic
 from antiphon.owner import TaskOwner
 from antiphon.ports import HearingOptions, Prompt, TextDelta, Transcript
 from antiphon.protocol.response import Response, ResponseAudio, ResponseUsage
@@ -31,7 +31,7 @@ class Stage:
         self.tasks = TaskOwner(lambda: None)
         self.news: asyncio.Queue[Input] = asyncio.Queue()
         self.notes = Notes()
-        self.members = Members(RuntimeOptions())
+        self.members = Members(RuntimeOptions(), Traffic())
         self.link = HandLink()
         self.member = self.members.admit(self.link)
         self.member.is_joined = True

@@ -23,11 +23,12 @@ from scripted_runtime import (
 
 from antiphon.audio.pcm import silence
 from antiphon.engines.tone import ToneVAD
-from antiphon.facts import EngineFailed
+from antiphon.facts import EngineFailed, Traffic
 from antiphon.link import Binary, Media, Scope, Text
 from antiphon.ports import EngineError, Prompt, Responder
 from antiphon.protocol import errors
-from antiphon.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
+from antiphon.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit, ResponseCreate
+from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.server_events import Error, InputAudioBufferCleared, InputAudioBufferCommitted
 from antiphon.protocol.session import PcmuFormat
 from antiphon.runtime import runner as module
@@ -55,6 +56,7 @@ class Stage:
     ) -> None:
         self.core = ScriptedCore(script)
         self.notes = Notes()
+        self.traffic = Traffic()
         self.vad = ToneVAD()
         self.scoring = Scoring(self.vad, 5.0)
         self.runner = Runner(
@@ -64,6 +66,7 @@ class Stage:
             self.notes,
             options or RuntimeOptions(),
             allowance=FREE,
+            traffic=self.traffic,
         )
         self._served: list[asyncio.Task[None]] = []
 
@@ -119,6 +122,29 @@ def test_a_link_joins_speaks_and_leaves() -> None:
             Refused("link_1", errors.invalid_json()),
             Refused("link_1", errors.binary_frame()),
         ]
+
+    play(scene)
+
+
+def test_what_goes_over_links_is_counted() -> None:
+    """Events by their kind in both directions, bytes of frames, errors by their code; a bad frame is none of them."""
+
+    async def scene() -> None:
+        stage = Stage(lambda news: [Send(Error(error=news.error))] if isinstance(news, Refused) else [])
+        link = stage.join()
+        link.say("response.create")
+        link.frame(Text("no event"))
+        link.frame(Binary(7))
+        await link.until("error")
+        await link.until("error")
+        await stage.end(link)
+
+        traffic = stage.traffic
+        assert traffic.received == {ResponseCreate: 1, ErrorDetail: 1}
+        assert traffic.received_bytes == len('{"type": "response.create"}' + "no event") + 7
+        assert traffic.sent == {Error: 2}
+        assert traffic.sent_bytes > 100
+        assert traffic.errors == {"invalid_json": 1, "invalid_event": 1}
 
     play(scene)
 

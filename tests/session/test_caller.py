@@ -29,7 +29,7 @@ from corescript import (
 )
 
 from antiphon.audio.pcm import samples_in, samples_of
-from antiphon.facts import TurnEnded
+from antiphon.facts import TurnBegan, TurnEnded
 from antiphon.protocol.client_events import (
     InputAudioBufferClear,
     InputAudioBufferCommit,
@@ -78,13 +78,24 @@ def test_a_turn_is_heard_when_somebody_wants_its_words(
 
 
 def test_the_meter_hears_of_every_turn() -> None:
-    """Committed by silence or by hand, with its length."""
+    """Noticed after its first 96 ms; committed by silence or by hand, with its length and the silence, if known."""
     session = new_session(LISTEN_ONLY)
 
     assert facts(play(session, LOUD, QUIET, speech(100), InputAudioBufferCommit())) == [
-        TurnEnded("sess_1", "item_1", 544),
+        TurnBegan("sess_1", "item_1", noticed_ms=96, interrupts=False),
+        TurnEnded("sess_1", "item_1", 544, silence_ms=224),
+        TurnBegan("sess_1", "item_2", noticed_ms=96, interrupts=False),
         TurnEnded("sess_1", "item_2", 196),
     ]
+
+
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_the_meter_hears_of_an_interruption(interrupts: bool) -> None:
+    """Only where it was one: an answer ran, and it is to give way."""
+    session = new_session(hearing(turn_detection=ServerVad(interrupt_response=interrupts)))
+    play(session, ResponseCreate())
+
+    assert facts(play(session, LOUD))[0] == TurnBegan("sess_1", "item_1", noticed_ms=96, interrupts=interrupts)
 
 
 def test_a_turn_interrupts_what_speaks() -> None:

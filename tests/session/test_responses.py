@@ -29,7 +29,7 @@ from corescript import (
 )
 from mcpscript import FILES, mcp_session, refusal, with_tools
 
-from antiphon.facts import EngineFailed, ResponseEnded
+from antiphon.facts import EngineFailed, ResponseEnded, Work
 from antiphon.ports import Prompt, Usage
 from antiphon.protocol.client_events import (
     ConversationItemDelete,
@@ -211,6 +211,8 @@ def test_what_the_meter_is_told() -> None:
         done_ms=1000.0,
         audio_ms=400,
         usage=Usage(input_tokens=3, output_tokens=2),
+        work=Work(began=1.0, first_token=1.25, last_token=1.25, first_audio=1.5, last_audio=1.5),
+        spoken_tokens=8,
     )
 
 
@@ -220,6 +222,16 @@ def test_what_never_came() -> None:
 
     fact = ended(play(session, ResponseCreate(), ResponseCancel()))
     assert (fact.status, fact.first_delta_ms, fact.first_audio_ms, fact.audio_ms) == ("cancelled", None, None, 0)
+
+
+def test_the_meter_is_told_what_was_answered_and_how_late() -> None:
+    """The item, the silence that ended it, the audio in and out; and a draft's work, where it was done before."""
+    session = new_session(anticipates=True)
+    play(session, LOUD, at=1.0)
+    effects = play(session, QUIET, at=2.0)
+    fact = ended([*effects, *play(session, ResponseCancel(), at=3.0)])
+
+    assert (fact.item_id, fact.silence_ms, fact.reason) == ("item_1", 224, "client_cancelled")
 
 
 def test_a_cancel_in_order() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from antiphon.dialects.detect import machine
-from antiphon.facts import Meter, SessionClosed, SessionOpened
+from antiphon.facts import Meter, SessionClosed, SessionOpened, Shed, Traffic
 from antiphon.faults import log_fault
 from antiphon.link import Link, Scope
 from antiphon.ports import VAD, EngineSet
@@ -105,9 +105,10 @@ class RealtimeApp:
     async def __call__(self, link: Link) -> None:
         """Serve one link to its end."""
         if not self._is_accepting:
+            self._meter.report(Shed("draining"))
             await link.close(GOING_AWAY, SHUTTING_DOWN)
         elif self.sessions >= self._options.max_sessions:
-            _LOG.warning("refused a session: %d are open", self.sessions)
+            self._meter.report(Shed("sessions"))
             await _refuse(link, errors.too_many_sessions(self._options.max_sessions), TRY_AGAIN_LATER)
         else:
             await self._serve(link)
@@ -138,16 +139,18 @@ class RealtimeApp:
         return next((running for running in self.running if running.scope.call_id == call_id), None)
 
     async def _serve(self, link: Link) -> None:
-        session_id = new_id("sess")
+        session_id, traffic = new_id("sess"), Traffic()
         try:
-            runner = self._open(session_id, link.scope)
+            runner = self._open(session_id, link.scope, traffic)
         except Exception as error:  # noqa: BLE001 -- a fault of ours, or engines that cannot be made
             log_fault("the opening of a session", error)
             await _refuse(link, errors.server_error(session_id), INTERNAL_ERROR)
             return
         opened = asyncio.get_running_loop().time()
         self._running[session_id] = Running(session_id, link.scope, datetime.now(UTC), runner)
-        self._meter.report(SessionOpened(session_id, link.scope.transport, link.scope.dialect))
+        self._meter.report(
+            SessionOpened(session_id, link.scope.transport, link.scope.dialect, link.scope.model, traffic)
+        )
         try:
             await runner.serve(link)
             await runner.dismiss()
@@ -158,7 +161,7 @@ class RealtimeApp:
             if not self._running:
                 self._none_left.set()
 
-    def _open(self, session_id: str, scope: Scope) -> Runner:
+    def _open(self, session_id: str, scope: Scope, traffic: Traffic) -> Runner:
         engines = self._engines(scope.model)
         settings = SessionSettings(
             session_id=session_id,
@@ -184,7 +187,9 @@ class RealtimeApp:
         )
         allowance = self._limits.allowance(scope.principal)
         stream = self._scoring(engines.vad).open()
-        return Runner(self._core(settings), engines, stream, self._meter, self._options, allowance=allowance)
+        return Runner(
+            self._core(settings), engines, stream, self._meter, self._options, allowance=allowance, traffic=traffic
+        )
 
     def _scoring(self, vad: VAD) -> Scoring:
         """The worker of a VAD; sets of engines that share the VAD share the worker."""

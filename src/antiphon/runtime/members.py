@@ -4,9 +4,10 @@ import asyncio
 
 from antiphon.dialects.detect import machine
 from antiphon.dialects.dialect import Dialect
+from antiphon.facts import Traffic
 from antiphon.link import Link, Sound, Unheard
 from antiphon.protocol import codec
-from antiphon.protocol.server_events import ResponseDone, ResponseOutputAudioDelta, ServerEvent
+from antiphon.protocol.server_events import Error, ResponseDone, ResponseOutputAudioDelta, ServerEvent
 from antiphon.runtime.appends import Appends
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.outbound import Outbound
@@ -18,11 +19,12 @@ AHEAD_MS = 60_000
 class Member:
     """One link with its dialect, its way out and its audio stream in."""
 
-    def __init__(self, origin: str, link: Link, outbound: Outbound, dialect: Dialect) -> None:
+    def __init__(self, origin: str, link: Link, outbound: Outbound, dialect: Dialect, traffic: Traffic) -> None:
         self.origin = origin
         self.link = link
         self.outbound = outbound
         self.dialect = dialect
+        self.traffic = traffic
         self.appends = Appends()
         self.is_joined = False
         """Whether the core knows it: from then on it is told what all are told."""
@@ -41,7 +43,11 @@ class Member:
         audio_of = event.response_id if isinstance(event, ResponseOutputAudioDelta) else None
         if audio_of is not None and not self.link.scope.takes_audio:
             return
+        self.traffic.sent[type(event)] += 1
+        if isinstance(event, Error):
+            self.traffic.errors[event.error.code or event.error.type] += 1
         for data in self.dialect.send(event, event_id):
+            self.traffic.sent_bytes += len(data)
             self.outbound.put(data, audio_of)
 
     def _play(self, event: ServerEvent) -> None:
@@ -57,8 +63,9 @@ class Member:
 class Members:
     """All links of one session, by origin."""
 
-    def __init__(self, options: RuntimeOptions) -> None:
+    def __init__(self, options: RuntimeOptions, traffic: Traffic) -> None:
         self._options = options
+        self._traffic = traffic
         self._by_origin: dict[str, Member] = {}
         self._room = asyncio.Event()
         self._departure = asyncio.Event()
@@ -75,7 +82,7 @@ class Members:
             session=link.scope.session,
             announces_conversation=self._options.announces_conversation,
         )
-        member = Member(f"link_{self._admitted}", link, outbound, dialect)
+        member = Member(f"link_{self._admitted}", link, outbound, dialect, self._traffic)
         self._by_origin[member.origin] = member
         if link.scope.playout is not None:
             link.scope.playout.on_drain = self._room.set

@@ -7,7 +7,7 @@ have left it. Audio is scored then, if anybody wants scores; nothing overtakes a
 import asyncio
 import logging
 
-from antiphon.facts import EngineFailed, Meter
+from antiphon.facts import EngineFailed, Meter, Traffic
 from antiphon.faults import log_fault
 from antiphon.link import Binary, Frame, Link, Media, Text
 from antiphon.owner import TaskOwner
@@ -58,13 +58,15 @@ class Runner:
         options: RuntimeOptions,
         *,
         allowance: Allowance,
+        traffic: Traffic,
     ) -> None:
         self._core = core
         self._stream = stream
         self._meter = meter
         self._clock = asyncio.get_running_loop().time
         self._inbox = Inbox()
-        self._members = Members(options)
+        self._traffic = traffic
+        self._members = Members(options, traffic)
         self._tasks = TaskOwner(self._break_off)
         self._performer = self._hands(engines, options, allowance)
         self._timer: asyncio.TimerHandle | None = None
@@ -194,6 +196,7 @@ class Runner:
     async def _take(self, entry: Framed) -> None:
         """Read a frame and hand on what it means."""
         member = self._members[entry.origin]
+        self._traffic.received_bytes += entry.size
         match entry.frame:
             case Text(data):
                 for event in member.dialect.receive(data):
@@ -206,6 +209,7 @@ class Runner:
                 self._handle(entry.frame)
 
     async def _obey(self, member: Member, event: ClientEvent | ErrorDetail) -> None:
+        self._traffic.received[type(event)] += 1
         if isinstance(event, ErrorDetail):
             self._handle(Refused(member.origin, event))
         elif isinstance(event, InputAudioBufferAppend):

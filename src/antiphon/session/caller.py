@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from antiphon.audio.pcm import ms_of
-from antiphon.facts import TurnEnded
+from antiphon.facts import TurnBegan, TurnEnded
 from antiphon.protocol import errors
 from antiphon.protocol import server_events as tell
 from antiphon.protocol.errors import ErrorDetail
@@ -81,6 +81,8 @@ class Caller:
     def _began(self, turn: Began, config: SessionConfig, rules: TurnRules, now: float) -> Iterator[Effect]:
         self._responses.played_at = None
         yield Send(tell.InputAudioBufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id))
+        interrupts = rules.interrupt_response and self._responses.active_id is not None
+        yield Report(TurnBegan(self._settings.session_id, turn.item_id, turn.noticed_ms, interrupts))
         if rules.interrupt_response:
             yield from self._responses.cancel(None, Cancelled(reason="turn_detected"), now)
             if self._settings.is_call:
@@ -94,14 +96,19 @@ class Caller:
 
     def _ended(self, turn: Ended, config: SessionConfig, rules: TurnRules, now: float) -> Iterator[Effect]:
         yield Send(tell.InputAudioBufferSpeechStopped(audio_end_ms=turn.end_ms, item_id=turn.item_id))
-        yield from self._commit(turn.item_id, turn.pcm, config, now)
+        yield from self._commit(turn.item_id, turn.pcm, config, now, silence_ms=turn.silence_ms)
         if not self._answers_turns(rules):
             return
         active = self._responses.active_id
         if active is not None:
             yield Send(tell.Error(error=errors.active_response(active)))
             return
-        plan = Plan(config=config, context=standing(self._conversation), follows_turn=True)
+        plan = Plan(
+            config=config,
+            context=standing(self._conversation),
+            follows_turn=True,
+            silence_ms=turn.silence_ms,
+        )
         yield from self._responses.answer_turn(plan, now)
 
     def _answers_turns(self, rules: TurnRules) -> bool:
@@ -181,7 +188,14 @@ class Caller:
         return self._commit(item_id, pcm, config, now)
 
     def _commit(
-        self, item_id: str, pcm: bytes, config: SessionConfig, now: float, words: str | None = None
+        self,
+        item_id: str,
+        pcm: bytes,
+        config: SessionConfig,
+        now: float,
+        *,
+        words: str | None = None,
+        silence_ms: int | None = None,
     ) -> Iterator[Effect]:
         """The caller's audio becomes an item; `words` are given where they are known without hearing."""
         previous = self._conversation.last_id
@@ -190,7 +204,7 @@ class Caller:
         self._conversation.let_go()
         yield Send(tell.InputAudioBufferCommitted(previous_item_id=previous, item_id=item_id))
         yield from announced(self._conversation, entry)
-        yield Report(TurnEnded(self._settings.session_id, item_id, ms_of(pcm)))
+        yield Report(TurnEnded(self._settings.session_id, item_id, ms_of(pcm), silence_ms))
         if words is None:
             yield from self._words.commit(entry, config.input.transcription, now, logprobs=bool(config.include))
 

@@ -8,7 +8,7 @@ dropped without a trace: no event, no item, no token in `usage`.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from antiphon.facts import DraftEnded
+from antiphon.facts import DraftEnded, Work
 from antiphon.ports import NO_USAGE, Prompt, Usage
 from antiphon.protocol.items import InputAudio, Message
 from antiphon.session.conversation import Entry
@@ -22,6 +22,7 @@ class Draft:
 
     response_id: str
     since: float
+    work: Work
     kept: list[Produced | Finished] = field(default_factory=list)
     usage: Usage = NO_USAGE
 
@@ -40,10 +41,10 @@ class Drafts:
 
     def begin(self, response_id: str, prompt: Prompt, now: float) -> Iterator[Effect]:
         """Start the engine on what was said so far."""
-        self._draft = Draft(response_id, now)
+        self._draft = Draft(response_id, now, Work(began=now))
         yield Respond(response_id, prompt)
 
-    def take(self, news: Produced | Finished | Broke) -> bool:
+    def take(self, news: Produced | Finished | Broke, now: float) -> bool:
         """Keep a piece back; False when it is not the draft's."""
         draft = self._draft
         if draft is None or draft.response_id != news.response_id:
@@ -52,6 +53,8 @@ class Drafts:
         if isinstance(news, Broke):
             self._draft = None  # the turn's own response will find out whether the engine is well
         else:
+            if isinstance(news, Produced):
+                draft.work.note(news.delta, now)
             draft.kept.append(news)
         return True
 

@@ -21,6 +21,8 @@ class Began:
 
     item_id: str
     start_ms: int
+    noticed_ms: int
+    """How long the voice had been heard by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Ended:
     item_id: str
     end_ms: int
     pcm: bytes
+    silence_ms: int | None
+    """How long the caller had been silent; None when it was no silence that ended it."""
 
 
 Stretch: TypeAlias = Began | Opened | Went | Paused | Still | Resumed | Ended
@@ -119,9 +123,9 @@ class Listening:
 
     def _turned(self, turn: Turn, score: Score, rules: TurnRules) -> Iterator[Stretch]:
         if turn is Turn.STARTED or self.turn_id is None:
-            yield self._begin(rules)
+            yield self._begin(rules, score)
         elif turn is Turn.STOPPED:
-            yield from self._end(self.turn_id, score.end)
+            yield from self._end(self.turn_id, score.end, ms_in(score.end - self._detector.quiet_since))
         elif turn is Turn.RESUMED:
             self.finished = None
             yield Resumed(self.turn_id)
@@ -133,11 +137,11 @@ class Listening:
             if turn is Turn.STILL:
                 yield Still(self.turn_id)
 
-    def _begin(self, rules: TurnRules) -> Began:
+    def _begin(self, rules: TurnRules, score: Score) -> Began:
         self.turn_id, self.finished = self._new_id("item"), None
         self.buffer.drop_before(self._detector.onset - samples_in(rules.prefix_padding_ms))
         self._told = self.buffer.start
-        return Began(self.turn_id, ms_in(self._told))
+        return Began(self.turn_id, ms_in(self._told), ms_in(score.end - self._detector.onset))
 
     def _tell(self, item_id: str, end: int) -> Iterator[Went]:
         """Hand on what has not been told of the turn."""
@@ -146,10 +150,10 @@ class Listening:
         if pcm:
             yield Went(item_id, pcm)
 
-    def _end(self, item_id: str, end: int) -> Iterator[Stretch]:
+    def _end(self, item_id: str, end: int, silence_ms: int | None = None) -> Iterator[Stretch]:
         self.turn_id = None
         yield from self._tell(item_id, end)
-        yield Ended(item_id, ms_in(end), self.buffer.take(end))
+        yield Ended(item_id, ms_in(end), self.buffer.take(end), silence_ms)
 
     def last(self, ms: int) -> bytes:
         """The end of the open turn's audio."""

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from antiphon.audio.g711 import G711Encoder
 from antiphon.audio.pcm import ms_of
+from antiphon.facts import Work
 from antiphon.ports import NO_USAGE, AudioDelta, CallDelta, Delta, TextDelta, Usage
 from antiphon.protocol.items import Item, ItemStatus, McpApprovalRequest, Message, OutputAudio, OutputText
 from antiphon.protocol.response import (
@@ -60,6 +61,8 @@ class Plan:
     """False: out of band; its items are nobody else's."""
     follows_turn: bool = False
     """Made by turn detection, not by the client."""
+    silence_ms: int | None = None
+    """How long the caller had been silent when the turn was over that it answers; None: not known."""
     metadata: Metadata | None = None
     offer: Offer = field(default_factory=Offer)
     """What the model may call; known when its engine starts."""
@@ -113,11 +116,14 @@ class Answer:
     new_id: Callable[[str], str]
     calls: Calls
     times: Times
+    work: Work = field(default_factory=Work)
     is_played: bool = False
     """Whether the server plays it itself: then its sound stays `pcm`, and ends where it was cut."""
     waits_for: set[str] = field(default_factory=set)
     """Items that are not known yet: words, lists of tools, what a tool gives. The engine starts when it is empty."""
     usage: Usage = NO_USAGE
+    billed: ResponseUsage | None = None
+    """What the client is told that it has cost; known at its end."""
     ending: Incomplete | None = None
     spoken_ms: int = 0
     output: list[Entry] = field(default_factory=list)
@@ -150,8 +156,8 @@ class Answer:
         if status in ("cancelled", "failed"):
             yield from self.calls.stop(self.id)
         heard_ms = sum(ms_of(entry.pcm) for entry in self.plan.context)
-        usage = response_usage(self.usage, heard_ms if self.usage.input_tokens else 0, self.spoken_ms)
-        yield Send(ResponseDone(response=self._shown(status, details, usage)))
+        self.billed = response_usage(self.usage, heard_ms if self.usage.input_tokens else 0, self.spoken_ms)
+        yield Send(ResponseDone(response=self._shown(status, details, self.billed)))
         yield from self.calls.release(self.id)
 
     def _shown(

@@ -10,7 +10,7 @@ from antiphon.facts import EngineFailed, ResponseEnded
 from antiphon.ports import Prompt
 from antiphon.protocol.errors import INVALID_REQUEST, SERVER_ERROR
 from antiphon.protocol.items import InputAudio, Message
-from antiphon.protocol.response import Cancelled, Failed, ResponseError, ResponseStatus, StatusDetails
+from antiphon.protocol.response import Cancelled, Failed, Incomplete, ResponseError, ResponseStatus, StatusDetails
 from antiphon.session.config import SessionSettings
 from antiphon.session.conversation import Conversation, Entry
 from antiphon.session.drafts import Drafts
@@ -90,11 +90,13 @@ class Responses:
             return
         draft, effects = kept
         self._followups.supersede(set())
-        yield from self._open_answer(draft.response_id, replace(plan, offer=self._offer(plan)), now).created()
+        answer = self._open_answer(draft.response_id, replace(plan, offer=self._offer(plan)), now)
+        answer.work = draft.work
+        yield from answer.created()
         yield from effects
         for news in draft.kept:
             if isinstance(news, Produced):
-                yield from self.produced(news, now)
+                yield from self._take(answer, news, now)
             else:
                 yield from self.finished(news, now)
 
@@ -152,6 +154,7 @@ class Responses:
         if prompt is None:
             yield from self._fail(answer, TOO_LONG, "context_length_exceeded", INVALID_REQUEST, now)
         else:
+            answer.work.began = now
             yield Respond(answer.id, prompt)
 
     def _offer(self, plan: Plan) -> Offer:
@@ -189,8 +192,12 @@ class Responses:
         """A piece of an answer has come."""
         answer = self._open.get(news.response_id)
         if answer is None:
-            self._drafts.take(news)
+            self._drafts.take(news, now)
             return
+        answer.work.note(news.delta, now)
+        yield from self._take(answer, news, now)
+
+    def _take(self, answer: Answer, news: Produced, now: float) -> Iterator[Effect]:
         yield from answer.take(news.delta, news.usage, now)
         if answer.times.first_audio is not None:
             self.has_spoken = True
@@ -199,7 +206,7 @@ class Responses:
         """The engine is done."""
         answer = self._open.get(news.response_id)
         if answer is None:
-            self._drafts.take(news)
+            self._drafts.take(news, now)
         else:
             answer.usage = news.usage
             yield from self._end(answer, "incomplete" if answer.ending else "completed", answer.ending, now)
@@ -208,7 +215,7 @@ class Responses:
         """The engine has failed."""
         answer = self._open.get(news.response_id)
         if answer is None:
-            self._drafts.take(news)
+            self._drafts.take(news, now)
         else:
             answer.usage = news.usage
             yield Report(EngineFailed(self._settings.session_id, "responder", news.message))
@@ -241,7 +248,7 @@ class Responses:
         if status == "completed":
             self._followups.expect(answer)
         self._conversation.let_go()
-        yield Report(_fact(self._settings.session_id, answer, status, now))
+        yield Report(_fact(self._settings.session_id, answer, status, details, now))
 
 
 def _said_nothing(entry: Entry) -> bool:
@@ -251,8 +258,8 @@ def _said_nothing(entry: Entry) -> bool:
     return spoken and entry.words is not None and not entry.words.strip()
 
 
-def _fact(session_id: str, answer: Answer, status: str, now: float) -> ResponseEnded:
-    times = answer.times
+def _fact(session_id: str, answer: Answer, status: str, details: StatusDetails | None, now: float) -> ResponseEnded:
+    times, context, billed = answer.times, answer.plan.context, answer.billed
 
     def since_created(moment: float | None) -> float | None:
         return None if moment is None else (moment - times.created) * 1000
@@ -267,4 +274,10 @@ def _fact(session_id: str, answer: Answer, status: str, now: float) -> ResponseE
         done_ms=(now - times.created) * 1000,
         audio_ms=answer.spoken_ms,
         usage=answer.usage,
+        reason=details.reason if isinstance(details, Cancelled | Incomplete) else None,
+        item_id=context[-1].id if context else None,
+        silence_ms=answer.plan.silence_ms,
+        work=answer.work,
+        heard_tokens=billed.input_token_details.audio_tokens if billed else 0,
+        spoken_tokens=billed.output_token_details.audio_tokens if billed else 0,
     )

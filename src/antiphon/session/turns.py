@@ -68,9 +68,10 @@ class TurnDetector:
         self.voice = Voice.QUIET
         self.onset = 0
         """Where the voice was first noticed: the first sample of the first voiced frame."""
+        self.quiet_since = 0
+        """Where the voice was last heard, if it is not heard now."""
         self._voiced_frames = 0
         self._quiet_frames = 0
-        self._quiet_since = 0
 
     @property
     def is_still(self) -> bool:
@@ -103,9 +104,9 @@ class TurnDetector:
 
     def _unvoiced(self, score: Score, silence_ms: int) -> Cue:
         if self.voice is not Voice.PAUSING:
-            self._quiet_since, self._quiet_frames = score.start, 1
+            self.quiet_since, self._quiet_frames = score.start, 1
             return Cue.UNVOICED
         self._quiet_frames += 1
-        if score.end - self._quiet_since >= samples_in(silence_ms):
+        if score.end - self.quiet_since >= samples_in(silence_ms):
             return Cue.SILENCE_ELAPSED
         return Cue.QUIET_HELD if self._quiet_frames == STILL_FRAMES else Cue.UNVOICED
