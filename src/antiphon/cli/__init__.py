@@ -2,6 +2,7 @@
 
 import typer
 
+from antiphon.cli.check import check
 from antiphon.cli.config import app as config_app
 from antiphon.cli.doctor import doctor
 from antiphon.cli.health import health, version
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(talk)
+app.command()(check)
 app.command()(pull)
 app.command("list")(listing)
 app.command("rm")(remove)
