@@ -30,6 +30,8 @@ WORTH_PAUSING = 3
 RECENT_S = 0.1
 """Over which it is counted how many come."""
 
+NO_ANSWER = "The voice activity detection does not answer."
+
 STOP_LIMIT_S = 5.0
 """How long a frame may keep the worker from ending."""
 
@@ -86,6 +88,9 @@ class Scoring:
         self._worker: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_stuck = False
+        self._pending: dict[_Job, float] = {}
+        """What the worker has not told yet, with the time by which it has to; the oldest first."""
+        self._watch: asyncio.TimerHandle | None = None
         self._pace = _Pace()
 
     def open(self) -> "Stream":
@@ -95,22 +100,27 @@ class Scoring:
     async def score(self, frames: Floats, state: Any) -> tuple[list[float], Any]:
         """Score frames (n, frame_samples) of one session in order. Raise ScoringError when the VAD fails."""
         if self._is_stuck:
-            raise ScoringError("The voice activity detection does not answer.")
+            raise ScoringError(NO_ANSWER)
         self._start()
-        job = _Job(frames, state, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        job = _Job(frames, state, loop.create_future())
+        self._pending[job] = loop.time() + self._limit_s
         self._jobs.put(job)
+        if self._watch is None:
+            self._watch = loop.call_later(self._limit_s, self._look)
         try:
-            async with asyncio.timeout(self._limit_s):
-                await job.done
-        except TimeoutError:
-            self._is_stuck = True
-            raise ScoringError("The voice activity detection does not answer.") from None
+            await job.done
+        finally:
+            del self._pending[job]
         if job.error is not None:
             raise ScoringError("The voice activity detection failed.") from job.error
         return job.scores, job.state
 
     async def stop(self) -> None:
         """End the worker; a frame that is being scored may take its time, but not for ever."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if self._worker is None:
             return
         self._jobs.put(None)
@@ -168,6 +178,20 @@ class Scoring:
             job.state = state
 
     # On the loop
+
+    def _look(self) -> None:
+        """One timer for all jobs: the oldest that is still there has to be told by its time."""
+        self._watch = None
+        if not self._pending:
+            return
+        loop, due = asyncio.get_running_loop(), next(iter(self._pending.values()))
+        if due > loop.time():
+            self._watch = loop.call_at(due, self._look)
+            return
+        self._is_stuck = True
+        for job in self._pending:
+            if not job.done.done():
+                job.done.set_exception(ScoringError(NO_ANSWER))
 
     def _tell(self, over: list[_Job]) -> None:
         self._is_stuck = False
