@@ -77,6 +77,8 @@ class Shed:
     """A session was refused, for the server's own sake."""
 
     reason: Literal["sessions", "draining"]
+    session_id: str = ""
+    """It got none."""
 
 
 @dataclass(frozen=True, slots=True)
