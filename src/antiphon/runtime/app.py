@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 from antiphon.dialects.detect import machine
 from antiphon.facts import Meter, SessionClosed, SessionOpened, Shed, Traffic
@@ -19,11 +20,13 @@ from antiphon.protocol import errors
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import Error
+from antiphon.recording import About, Recordings
 from antiphon.runtime.core import Core
 from antiphon.runtime.limits import Limits
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.runner import DONE, INTERNAL_ERROR, Runner
 from antiphon.runtime.scoring import Scoring
+from antiphon.runtime.tape import Tape
 from antiphon.session.config import Context, SessionSettings
 from antiphon.session.session import Session
 
@@ -63,12 +66,17 @@ class RealtimeApp:
         meter: Meter,
         options: RuntimeOptions,
         core: Callable[[SessionSettings], Core] = Session,
+        recordings: Recordings | None = None,
     ) -> None:
-        """`engines` gives the engines for the model name that a client asked for; None when it asked for none."""
+        """`engines` gives the engines for the model name that a client asked for; None when it asked for none.
+
+        Sessions are recorded where there are `recordings`, which are their owner's to stop.
+        """
         self._engines = engines
         self._meter = meter
         self._options = options
         self._core = core
+        self._recordings = recordings
         self._limits = Limits(time.monotonic, requests=options.requests_per_minute, tokens=options.tokens_per_minute)
         self._running: dict[str, Running] = {}
         self._scorings: dict[int, Scoring] = {}
@@ -140,10 +148,12 @@ class RealtimeApp:
 
     async def _serve(self, link: Link) -> None:
         session_id, traffic = new_id("sess"), Traffic()
+        tape = self._tape(session_id, link.scope)
         try:
-            runner = self._open(session_id, link.scope, traffic)
+            runner = self._open(session_id, link.scope, traffic, tape)
         except Exception as error:  # noqa: BLE001 -- a fault of ours, or engines that cannot be made
             log_fault("the opening of a session", error)
+            tape.close()
             await _refuse(link, errors.server_error(session_id), INTERNAL_ERROR)
             return
         opened = asyncio.get_running_loop().time()
@@ -158,12 +168,38 @@ class RealtimeApp:
             del self._running[session_id]
             self._meter.report(SessionClosed(session_id, asyncio.get_running_loop().time() - opened))
             await runner.end()
+            tape.close()
             if not self._running:
                 self._none_left.set()
 
-    def _open(self, session_id: str, scope: Scope, traffic: Traffic) -> Runner:
+    def _tape(self, session_id: str, scope: Scope) -> Tape:
+        if self._recordings is None:
+            return Tape()
+        about = About(
+            "session",
+            session_id,
+            transport=scope.transport,
+            dialect=scope.dialect,
+            model=scope.model or "",
+            started_at=datetime.now(UTC).timestamp(),
+            call_id=scope.call_id or "",
+            program=f"antiphon {version('antiphon')}",
+        )
+        return Tape(self._recordings.begin(about))
+
+    def _open(self, session_id: str, scope: Scope, traffic: Traffic, tape: Tape) -> Runner:
         engines = self._engines(scope.model)
-        settings = SessionSettings(
+        settings = self._settings(session_id, scope, engines)
+        core = self._core(tape.watched(settings))
+        tape.opened(settings)
+        allowance = self._limits.allowance(scope.principal)
+        stream = self._scoring(engines.vad).open()
+        return Runner(
+            core, engines, stream, self._meter, self._options, allowance=allowance, traffic=traffic, tape=tape
+        )
+
+    def _settings(self, session_id: str, scope: Scope, engines: EngineSet) -> SessionSettings:
+        return SessionSettings(
             session_id=session_id,
             model=scope.model or "",
             new_id=new_id,
@@ -184,11 +220,6 @@ class RealtimeApp:
             tool_refusal=None if engines.tools is None else engines.tools.refusal,
             follows_up=self._options.follows_up,
             is_call=scope.playout is not None,
-        )
-        allowance = self._limits.allowance(scope.principal)
-        stream = self._scoring(engines.vad).open()
-        return Runner(
-            self._core(settings), engines, stream, self._meter, self._options, allowance=allowance, traffic=traffic
         )
 
     def _scoring(self, vad: VAD) -> Scoring:

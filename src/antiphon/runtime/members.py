@@ -7,10 +7,18 @@ from antiphon.dialects.dialect import Dialect
 from antiphon.facts import Traffic
 from antiphon.link import Link, Sound, Unheard
 from antiphon.protocol import codec
-from antiphon.protocol.server_events import Error, ResponseDone, ResponseOutputAudioDelta, ServerEvent
-from antiphon.runtime.appends import Appends
+from antiphon.protocol.ids import new_id
+from antiphon.protocol.server_events import (
+    Error,
+    RateLimitsUpdated,
+    ResponseDone,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+)
+from antiphon.runtime.meaning import Reader
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.outbound import Outbound
+from antiphon.runtime.tape import Tape
 
 AHEAD_MS = 60_000
 """How far a call's answers may be made ahead of their playing: 2.9 MB of sound that a barge-in throws away."""
@@ -19,13 +27,16 @@ AHEAD_MS = 60_000
 class Member:
     """One link with its dialect, its way out and its audio stream in."""
 
-    def __init__(self, origin: str, link: Link, outbound: Outbound, dialect: Dialect, traffic: Traffic) -> None:
+    def __init__(
+        self, origin: str, link: Link, outbound: Outbound, dialect: Dialect, *, traffic: Traffic, tape: Tape
+    ) -> None:
         self.origin = origin
         self.link = link
         self.outbound = outbound
         self.dialect = dialect
         self.traffic = traffic
-        self.appends = Appends()
+        self.reader = Reader(origin, dialect, traffic)
+        self._tape = tape
         self.is_joined = False
         """Whether the core knows it: from then on it is told what all are told."""
         self.has_left = False
@@ -48,6 +59,7 @@ class Member:
             self.traffic.errors[event.error.code or event.error.type] += 1
         for data in self.dialect.send(event, event_id):
             self.traffic.sent_bytes += len(data)
+            self._tape.told(self.origin, data)
             self.outbound.put(data, audio_of)
 
     def _play(self, event: ServerEvent) -> None:
@@ -55,7 +67,9 @@ class Member:
         if playout is None:
             return
         if isinstance(event, ResponseOutputAudioDelta):
-            playout.play(Sound(event.response_id, event.item_id, event.content_index, event.delta))
+            sound = Sound(event.response_id, event.item_id, event.content_index, event.delta)
+            self._tape.played(self.origin, sound)
+            playout.play(sound)
         elif isinstance(event, ResponseDone):
             playout.finish(event.response.id)
 
@@ -63,9 +77,10 @@ class Member:
 class Members:
     """All links of one session, by origin."""
 
-    def __init__(self, options: RuntimeOptions, traffic: Traffic) -> None:
+    def __init__(self, options: RuntimeOptions, traffic: Traffic, tape: Tape | None = None) -> None:
         self._options = options
         self._traffic = traffic
+        self._tape = tape or Tape()
         self._by_origin: dict[str, Member] = {}
         self._room = asyncio.Event()
         self._departure = asyncio.Event()
@@ -82,7 +97,8 @@ class Members:
             session=link.scope.session,
             announces_conversation=self._options.announces_conversation,
         )
-        member = Member(f"link_{self._admitted}", link, outbound, dialect, self._traffic)
+        member = Member(f"link_{self._admitted}", link, outbound, dialect, traffic=self._traffic, tape=self._tape)
+        self._tape.linked(member.origin, link.scope, announces_conversation=self._options.announces_conversation)
         self._by_origin[member.origin] = member
         if link.scope.playout is not None:
             link.scope.playout.on_drain = self._room.set
@@ -115,10 +131,15 @@ class Members:
             if member.origin == to or (to is None and member.is_joined):
                 member.tell(event, event_id)
 
+    def tell_limits(self, limits: RateLimitsUpdated) -> None:
+        """Tell all links of the limits of their key, which are no business of the core's."""
+        self._tape.limited(limits)
+        self.tell(limits, new_id("event"))
+
     def drop_audio(self, response_id: str) -> None:
         """Forget audio of a response that has not been sent."""
         for member in self._by_origin.values():
-            member.outbound.drop_audio(response_id)
+            self._tape.unsent(member.origin, response_id, member.outbound.drop_audio(response_id))
 
     def clear_output(self) -> tuple[Unheard, ...]:
         """Have the call that is played be silent; tells what was not heard of it."""

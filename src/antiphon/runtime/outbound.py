@@ -63,12 +63,14 @@ class Outbound:
         self._bytes += len(data)
         self._news.set()
 
-    def drop_audio(self, response_id: str) -> None:
-        """Forget the audio of a response that has not been sent."""
+    def drop_audio(self, response_id: str) -> int:
+        """Forget the audio of a response that has not been sent; tells how many events that were."""
         kept = [waiting for waiting in self._queue if waiting.audio_of != response_id]
-        if len(kept) != len(self._queue):
+        dropped = len(self._queue) - len(kept)
+        if dropped:
             self._queue = deque(kept)
             self._count(-self._bytes + sum(len(waiting.data) for waiting in kept))
+        return dropped
 
     def close(self, code: int, reason: str) -> None:
         """End the link after what waits has been sent. The first end counts."""

@@ -83,7 +83,7 @@ class Performer:
         if isinstance(effect.event, ResponseDone):
             limits = self._allowance.end(effect.event.response.usage)
             if limits is not None:
-                self._members.tell(limits, new_id("event"))
+                self._members.tell_limits(limits)
 
     def _stop(self, effect: Stop) -> None:
         self._members.drop_audio(effect.response_id)

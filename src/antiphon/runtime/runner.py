@@ -6,6 +6,7 @@ have left it. Audio is scored then, if anybody wants scores; nothing overtakes a
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from antiphon.facts import EngineFailed, Meter, Traffic
 from antiphon.faults import log_fault
@@ -13,16 +14,8 @@ from antiphon.link import Binary, Frame, Link, Media, Text
 from antiphon.owner import TaskOwner
 from antiphon.ports import CLAIM, Claim, EngineSet
 from antiphon.protocol import errors
-from antiphon.protocol.client_events import (
-    ClientEvent,
-    InputAudioBufferAppend,
-    InputAudioBufferClear,
-    InputAudioBufferCommit,
-)
-from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import Error
-from antiphon.protocol.wire import UNSET
 from antiphon.runtime.answering import Answers
 from antiphon.runtime.core import Core
 from antiphon.runtime.hearing import Hearings
@@ -33,9 +26,10 @@ from antiphon.runtime.members import Member, Members
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.performer import Performer
 from antiphon.runtime.scoring import ScoringError, Stream
+from antiphon.runtime.tape import Tape
 from antiphon.runtime.tools import ToolCalls
 from antiphon.session.effects import Effect, Send
-from antiphon.session.inputs import Heard, Input, Joined, Left, Received, Refused, Score, Tick
+from antiphon.session.inputs import Heard, Input, Joined, Left, Score, Tick
 
 DONE = 1000
 INTERNAL_ERROR = 1011
@@ -59,14 +53,15 @@ class Runner:
         *,
         allowance: Allowance,
         traffic: Traffic,
+        tape: Tape | None = None,
     ) -> None:
         self._core = core
         self._stream = stream
         self._meter = meter
         self._clock = asyncio.get_running_loop().time
         self._inbox = Inbox()
-        self._traffic = traffic
-        self._members = Members(options, traffic)
+        self._tape = tape or Tape()
+        self._members = Members(options, traffic, self._tape)
         self._tasks = TaskOwner(self._break_off)
         self._performer = self._hands(engines, options, allowance)
         self._timer: asyncio.TimerHandle | None = None
@@ -158,7 +153,11 @@ class Runner:
     def _handle(self, news: Input) -> list[Effect]:
         """One input, all its effects; no await between them."""
         self._note(news)
-        effects = self._core.handle(news, self._clock())
+        now = self._clock()
+        try:
+            effects = self._core.handle(news, now)
+        finally:
+            self._tape.handled(news, now)
         for effect in effects:
             self._performer.perform(effect)
         self._set_timer()
@@ -188,6 +187,7 @@ class Runner:
 
     def _break_off(self) -> None:
         """After a fault of ours: tell the client, and end."""
+        self._tape.broke()
         self._members.tell(Error(error=errors.server_error(self._core.session_id)), new_id("event"))
         self._members.close(INTERNAL_ERROR, "The server had an error.")
 
@@ -196,41 +196,22 @@ class Runner:
     async def _take(self, entry: Framed) -> None:
         """Read a frame and hand on what it means."""
         member = self._members[entry.origin]
-        self._traffic.received_bytes += entry.size
-        match entry.frame:
-            case Text(data):
-                for event in member.dialect.receive(data):
-                    await self._obey(member, event)
-            case Media(pcm):
-                await self._hear(member.origin, [pcm], None)
-            case Binary():
-                self._handle(Refused(member.origin, errors.binary_frame()))
-            case _:  # news of the playout
-                self._handle(entry.frame)
-
-    async def _obey(self, member: Member, event: ClientEvent | ErrorDetail) -> None:
-        self._traffic.received[type(event)] += 1
-        if isinstance(event, ErrorDetail):
-            self._handle(Refused(member.origin, event))
-        elif isinstance(event, InputAudioBufferAppend):
-            pieces = list(member.appends.pieces(event.audio, self._core.input_format))
-            if not self._core.wants_scores:
-                pieces = [b"".join(pieces)] if pieces else []
-            await self._hear(member.origin, pieces, None if event.event_id is UNSET else event.event_id)
-        else:
-            if isinstance(event, InputAudioBufferCommit | InputAudioBufferClear):
-                member.appends.restart()
-            self._handle(Received(member.origin, event))
-
-    async def _hear(self, origin: str, pieces: list[bytes], event_id: str | None) -> None:
-        """Tell the core of audio, piece by piece, each with its scores."""
-        for number, pcm in enumerate(pieces):
+        member.traffic.received_bytes += entry.size
+        self._tape.took(entry.origin, entry.frame)
+        for number, news in enumerate(member.reader.read(entry.frame, self._core)):
+            if not isinstance(news, Heard):
+                self._handle(news)
+                continue
             if number:
                 await asyncio.sleep(0)
-            if self._core.wants_scores:
-                self._handle(Heard(origin, pcm, await self._scores(pcm), event_id))
-            elif not _is_refused(self._handle(Heard(origin, pcm, (), event_id))):
-                self._stream.skip(pcm)
+            await self._hear(news)
+
+    async def _hear(self, news: Heard) -> None:
+        """Tell the core of audio, with its scores."""
+        if self._core.wants_scores:
+            self._handle(replace(news, scores=await self._scores(news.pcm)))
+        elif not _is_refused(self._handle(news)):
+            self._stream.skip(news.pcm)
 
     async def _scores(self, pcm: bytes) -> tuple[Score, ...]:
         """The scores of the frames that the audio completes; none when the VAD fails, which is reported once."""
