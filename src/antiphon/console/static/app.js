@@ -1,0 +1,412 @@
+// The console: one session at a time, and everything that shows it.
+
+import { NoMicrophone, microphone } from "./audio.js";
+import { $, kept, toast } from "./dom.js";
+import { Editor } from "./editor.js";
+import { Events } from "./events.js";
+import { Tape } from "./export.js";
+import { Sender } from "./send.js";
+import { Server } from "./server.js";
+import { Story } from "./story.js";
+import { Strip } from "./strip.js";
+import { Tabs, theme } from "./furniture.js";
+import { Tools } from "./tools.js";
+import { Transcript } from "./transcript.js";
+import { Turns } from "./turns.js";
+import { CallWire, SocketWire, mint, state, watch } from "./wires.js";
+
+const ANCHORS = 600; // pieces whose place in time is known: 24 s
+const KEY = /^#(ek_\w+)$/;
+
+class App {
+  constructor() {
+    this.key = this.#keyInAddress();
+    this.phase = "idle";
+    this.story = new Story();
+    this.tape = new Tape();
+    this.anchors = [];
+    this.sentMs = 0;
+    this.transcript = new Transcript(this.story);
+    this.turns = new Turns(this.story);
+    this.strip = new Strip($("#strip"), this.story);
+    this.events = new Events();
+    this.editor = new Editor({ changed: (part) => this.#update(part), threshold: (value) => this.strip.showThreshold(value) });
+    this.tools = new Tools({ changed: (tools) => this.#update({ type: "realtime", tools }), answer: (call, output) => this.#answerCall(call, output) });
+    this.sender = new Sender((event) => this.wire?.send(event) ?? false);
+    this.tabs = new Tabs((name) => name === "send" && this.sender.show());
+    this.server = new Server({ ask: () => state(this.key, $("#model").value), attach: (callId) => this.attach(callId), told: (told) => this.#told(told) });
+    theme(() => this.strip.recolour());
+    this.#listen();
+    this.#dress();
+  }
+
+  /** The key of the link that `antiphon serve` prints; it stays in memory alone. */
+  #keyInAddress() {
+    const found = KEY.exec(location.hash)?.[1] ?? null;
+    if (found) history.replaceState(null, "", location.pathname + location.search);
+    return found;
+  }
+
+  #listen() {
+    this.transport = kept.get("transport", "websocket");
+    this.isPushToTalk = kept.get("push", false);
+    for (const radio of document.querySelectorAll("[name=transport]")) {
+      radio.checked = radio.value === this.transport;
+      radio.addEventListener("change", () => kept.set("transport", (this.transport = radio.value)));
+    }
+    $("#push").checked = this.isPushToTalk;
+    $("#push").addEventListener("change", ({ target }) => this.#pushToTalk(target.checked));
+    const talk = $("#talk");
+    talk.addEventListener("click", () => this.#tap());
+    talk.addEventListener("pointerdown", () => this.#press());
+    for (const way of ["pointerup", "pointerleave", "pointercancel"]) talk.addEventListener(way, () => this.#release());
+    document.addEventListener("keydown", (event) => this.#keyDown(event));
+    document.addEventListener("keyup", (event) => event.code === "Space" && this.#release());
+    $("#end").addEventListener("click", () => this.end());
+    $("#composer").addEventListener("submit", (event) => this.#submit(event));
+    $("#export").addEventListener("click", () => this.tape.save(this.events.entries, this.story.session, this.via));
+    $("#key-form").addEventListener("submit", (event) => this.#keyGiven(event));
+    $("#model").addEventListener("change", () => (kept.set("model", $("#model").value), this.server.look()));
+    window.addEventListener("pagehide", () => this.wire?.close());
+  }
+
+  // Keys
+
+  #keyGiven(event) {
+    event.preventDefault();
+    const given = $("#key").value.trim();
+    $("#key").value = "";
+    if (!given.startsWith("ek_")) {
+      $("#key-problem").textContent = "An ephemeral key begins with ek_. The API key itself does not belong in a page.";
+      return;
+    }
+    $("#key-problem").textContent = "";
+    this.key = given;
+    this.server.look();
+  }
+
+  /** A fresh key from an open server; on one with keys, the one that was given. */
+  async #fresh() {
+    if (this.isOpen) this.key = await mint($("#model").value);
+    return this.key;
+  }
+
+  #told(told) {
+    const asks = told === null;
+    $("#key-form").hidden = !asks;
+    document.body.classList.toggle("asks-key", asks);
+    const status = $("#status");
+    status.dataset.status = told === undefined ? "away" : asks ? "locked" : told.status;
+    const words = { away: "not reachable", locked: "asks for a key", ready: "ready", warming: "warming up", failed: "failed", draining: "draining" };
+    $("#status-text").textContent = words[status.dataset.status] ?? status.dataset.status;
+    if (!told) return;
+    this.isOpen = told.is_open;
+    if (this.isOpen && !this.key) this.#fresh().then(() => this.server.look(), () => {});
+    this.editor.voices(told.voices);
+    this.editor.defaultInstructions(told.instructions);
+    this.#models(told.models);
+  }
+
+  #models(names) {
+    const select = $("#model");
+    if (select.options.length === names.length) return;
+    select.replaceChildren(...names.map((name) => new Option(name, name)));
+    const wanted = kept.get("model", names[0]);
+    select.value = names.includes(wanted) ? wanted : names[0];
+  }
+
+  // A session's life
+
+  async start({ speaks }) {
+    if (this.phase !== "idle") return;
+    this.#phase("connecting");
+    try {
+      const stream = speaks ? await this.#microphone() : null;
+      if (speaks && !stream && this.phase === "idle") return;
+      const key = await this.#fresh();
+      const Wire = this.transport === "webrtc" ? CallWire : SocketWire;
+      await this.#open(new Wire({ key, query: { model: $("#model").value }, told: this.#telling() }), stream, this.transport);
+    } catch (error) {
+      this.#over(error.message);
+    }
+  }
+
+  async #microphone() {
+    try {
+      return await microphone();
+    } catch (error) {
+      if (!(error instanceof NoMicrophone)) throw error;
+      this.#say(error.message);
+      this.#phase("idle");
+      return null;
+    }
+  }
+
+  /** Join a running call beside its own client. */
+  async attach(callId) {
+    if (!callId) return;
+    this.end();
+    this.#phase("connecting");
+    const key = await this.#fresh().catch(() => this.key);
+    await this.#open(new SocketWire({ key, query: { call_id: callId }, told: this.#telling() }), undefined, "sideband");
+    this.tabs.show("talk-pane");
+    toast(`Attached to ${callId}`);
+  }
+
+  async #open(wire, stream, via) {
+    this.via = via;
+    this.wire = wire;
+    this.story = new Story();
+    this.tape.begin();
+    this.events.begin();
+    this.anchors = [];
+    this.sentMs = 0;
+    for (const part of [this.transcript, this.turns, this.strip]) part.begin(this.story);
+    this.tools.begin();
+    await wire.open(stream);
+    this.#say("");
+  }
+
+  #telling() {
+    const only = (act) => (...given) => this.phase !== "idle" && act(...given);
+    return {
+      opened: only(() => this.#phase("live")),
+      event: only((event) => this.#happened(event, "server")),
+      sent: only((event) => this.#happened(event, "client")),
+      closed: only((reason) => this.#over(reason)),
+      heard: only((pcm) => this.#heard(pcm)),
+      spoken: only((pcm) => this.tape.add("out", pcm)),
+      playing: only((itemId) => (this.story.played(itemId, performance.now()), this.#soon())),
+      inLevel: (level) => this.strip.level("in", level),
+      outLevel: (level, lasted) => this.strip.level("out", level, lasted),
+    };
+  }
+
+  end() {
+    this.wire?.close();
+  }
+
+  #over(reason) {
+    this.watching?.abort();
+    this.wire = null;
+    this.strip.stop();
+    this.#phase("idle");
+    this.#draw();
+    if (reason) this.#say(reason);
+  }
+
+  // Events
+
+  #happened(event, way) {
+    const now = performance.now();
+    this.events.add(event, way, now);
+    this.story.fold(event, way, now);
+    if (way === "server") this.#react(event);
+    this.#soon();
+  }
+
+  #react(event) {
+    switch (event.type) {
+      case "session.created":
+        this.#begin(event.session);
+        break;
+      case "session.updated":
+        this.editor.show(event.session);
+        this.wire.interrupts = event.session.audio?.input?.turn_detection?.interrupt_response ?? true;
+        break;
+      case "input_audio_buffer.speech_started":
+        this.tape.cut();
+        break;
+      case "response.done":
+        this.tools.take(event.response.output.filter((item) => item.type === "function_call" && item.status === "completed").map((item) => ({ callId: item.call_id, name: item.name, arguments: item.arguments, output: null })));
+        break;
+      case "error":
+        toast(event.error.message, "error");
+        break;
+    }
+  }
+
+  #begin(session) {
+    this.editor.show(session);
+    if (this.via !== "sideband") {
+      const wanted = this.editor.session(this.isPushToTalk);
+      const tools = this.tools.declared;
+      this.wire.send({ type: "session.update", session: tools.length ? { ...wanted, tools } : wanted });
+    }
+    this.watching = new AbortController();
+    const timeOf = (ms) => this.#timeOf(ms);
+    watch(session.id, this.key, this.watching.signal, (observation) => {
+      this.story.observe(observation, performance.now(), timeOf);
+      this.#soon();
+    }).catch(() => {}); // a session that cannot be watched is still one to talk to
+    if (this.pending) this.#ask(this.pending);
+    this.pending = null;
+  }
+
+  #update(part) {
+    if (this.phase !== "live" || this.via === "sideband") return;
+    const input = part.audio?.input;
+    const isHeld = this.isPushToTalk && input && "turn_detection" in input;
+    this.wire.send({ type: "session.update", session: isHeld ? { ...part, audio: { ...part.audio, input: { ...input, turn_detection: null } } } : part });
+  }
+
+  #answerCall(call, output) {
+    this.wire?.send({ type: "conversation.item.create", item: { type: "function_call_output", call_id: call.callId, output } });
+    this.wire?.send({ type: "response.create" });
+  }
+
+  // The voice
+
+  #heard(pcm) {
+    this.tape.add("in", pcm);
+    this.sentMs += pcm.length / 24;
+    this.anchors.push([this.sentMs, performance.now()]);
+    if (this.anchors.length > ANCHORS) this.anchors.shift();
+    this.strip.level("in", pcm.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0) / 32768, pcm.length / 24);
+  }
+
+  /** When the audio at a place of all that was sent was heard; undefined where that is not known. */
+  #timeOf(ms) {
+    const anchor = this.anchors.find(([end]) => end >= ms) ?? this.anchors.at(-1);
+    return anchor && anchor[1] - (anchor[0] - ms);
+  }
+
+  #tap() {
+    if (this.phase === "idle") this.start({ speaks: true });
+    else if (this.phase === "live" && !this.isPushToTalk && this.wire.hasMicrophone) this.#mute(!this.wire.isMuted);
+    else if (this.phase === "live" && !this.wire.hasMicrophone && this.via !== "sideband") this.#speakToo();
+  }
+
+  /** A session that began in writing gets a voice: a fresh one, since a call cannot gain a microphone on the way. */
+  async #speakToo() {
+    this.end();
+    await this.start({ speaks: true });
+  }
+
+  #mute(value) {
+    this.wire.isMuted = value;
+    this.#dress();
+  }
+
+  #press() {
+    if (this.phase !== "live" || !this.isPushToTalk || this.isHeld || !this.wire.hasMicrophone) return;
+    this.isHeld = true;
+    this.wire.silence();
+    this.wire.send({ type: "input_audio_buffer.clear" });
+    this.#mute(false);
+  }
+
+  #release() {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    this.#mute(true);
+    this.wire?.send({ type: "input_audio_buffer.commit" });
+    this.wire?.send({ type: "response.create" });
+  }
+
+  #pushToTalk(value) {
+    this.isPushToTalk = value;
+    kept.set("push", value);
+    if (this.phase === "live") {
+      this.wire.isMuted = value;
+      this.wire.send({ type: "session.update", session: { type: "realtime", audio: { input: { turn_detection: this.editor.detection(value) } } } });
+    }
+    this.#dress();
+  }
+
+  #keyDown(event) {
+    const isTyping = event.target.closest("input, textarea, select, button, summary, a, [role=tab], [contenteditable]");
+    if (event.code !== "Space" || isTyping || event.repeat) {
+      if (event.code === "Space" && this.isHeld) event.preventDefault();
+      return;
+    }
+    event.preventDefault();
+    if (this.phase === "live" && this.isPushToTalk) this.#press();
+    else this.#tap();
+  }
+
+  // Text
+
+  #submit(event) {
+    event.preventDefault();
+    const text = $("#text").value.trim();
+    if (!text) return;
+    $("#text").value = "";
+    if (this.phase === "live" && this.story.session) this.#ask(text);
+    else {
+      this.pending = text;
+      this.start({ speaks: false });
+    }
+  }
+
+  #ask(text) {
+    if (this.wire instanceof SocketWire) this.wire.silence();
+    this.wire.send({ type: "conversation.item.create", item: { type: "message", role: "user", content: [{ type: "input_text", text }] } });
+    if (this.#answers) this.wire.send({ type: "response.cancel" });
+    this.wire.send({ type: "response.create" });
+  }
+
+  get #answers() {
+    return this.story.turns.some((turn) => turn.responseId && turn.status === "open");
+  }
+
+  // Showing
+
+  #soon() {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    this.transcript.draw();
+    this.turns.draw();
+    this.#dress();
+  }
+
+  #phase(phase) {
+    this.phase = phase;
+    if (phase === "live") {
+      this.strip.start();
+      if (this.isPushToTalk) this.wire.isMuted = true;
+    }
+    this.#dress();
+  }
+
+  #say(text) {
+    $("#notice").textContent = text;
+    $("#notice").hidden = !text;
+  }
+
+  /** The button and its words. */
+  #dress() {
+    const look = this.#look();
+    const talk = $("#talk");
+    if (this.looked === JSON.stringify(look)) return;
+    this.looked = JSON.stringify(look);
+    talk.dataset.look = look.name;
+    talk.setAttribute("aria-label", look.label);
+    $("#talk-label").textContent = look.label;
+    $("#talk-hint").textContent = look.hint;
+    $("#end").hidden = this.phase === "idle";
+    $("#export").disabled = this.events.entries.length === 0;
+    for (const radio of document.querySelectorAll("[name=transport]")) radio.disabled = this.phase !== "idle";
+    $("#model").disabled = this.phase !== "idle";
+    document.body.dataset.phase = this.phase;
+  }
+
+  #look() {
+    if (this.phase === "idle") return { name: "idle", label: "Start talking", hint: "or press the space bar", isEmpty: this.events.entries.length === 0 };
+    if (this.phase === "connecting") return { name: "connecting", label: "Connecting…", hint: "" };
+    if (this.via === "sideband") return { name: "text", label: "Attached to a call", hint: "you hear and say nothing; events go both ways" };
+    if (!this.wire.hasMicrophone) return { name: "text", label: "In writing", hint: "press to start over with your voice" };
+    if (this.isPushToTalk) return this.isHeld ? { name: "hearing", label: "Speak…", hint: "let go to be answered" } : { name: "held", label: "Hold to talk", hint: "or hold the space bar" };
+    if (this.wire.isMuted) return { name: "muted", label: "Muted", hint: "press to go on" };
+    return this.story.isSpeaking ? { name: "hearing", label: "You are heard", hint: "press to mute" } : { name: "live", label: this.#answers ? "Answering" : "Listening", hint: this.#answers ? "speak to interrupt" : "just speak" };
+  }
+}
+
+window.addEventListener("DOMContentLoaded", () => (window.antiphonConsole = new App()));

@@ -1,0 +1,128 @@
+// The turn waterfall: where the milliseconds between the end of speech and the first sound go, a picture per turn.
+
+import { $, h } from "./dom.js";
+
+const STEPS = [100, 200, 250, 500, 1000, 2000, 5000];
+
+export class Turns {
+  constructor(story) {
+    this.story = story;
+    this.place = $("#turns");
+    this.cards = new Map();
+  }
+
+  begin(story) {
+    this.story = story;
+    this.cards.clear();
+    this.place.replaceChildren();
+    this.draw();
+  }
+
+  draw() {
+    const shown = this.story.turns.filter((turn) => this.story.zeroOf(turn) !== null);
+    $("#no-turns").hidden = shown.length > 0;
+    for (const turn of shown) {
+      const key = JSON.stringify([turn, this.#words(turn)]);
+      const card = this.cards.get(turn.number);
+      if (card?.key === key) continue;
+      const element = this.#card(turn);
+      if (card) card.element.replaceWith(element);
+      else this.place.prepend(element);
+      this.cards.set(turn.number, { element, key });
+    }
+    drawSummary(this.story, shown);
+  }
+
+  #words(turn) {
+    const asked = this.story.items.get(turn.itemId)?.text;
+    const answer = [...this.story.items.values()].find((item) => item.responseId === turn.responseId && item.responseId)?.text;
+    return asked || answer || "";
+  }
+
+  #card(turn) {
+    const zero = this.story.zeroOf(turn);
+    const rows = rowsOf(turn, zero);
+    const end = Math.max(300, ...rows.map((row) => (row.isOpen ? row.from : row.to))) * 1.04;
+    const step = STEPS.find((one) => end / one <= 6) ?? 10_000;
+    const first = turn.audioAt ?? turn.tokenAt;
+    const told = rows.map((row) => `${row.label} ${row.said}`).join(", ");
+    return h(
+      "li",
+      { class: `turn ${turn.status}` },
+      h(
+        "header",
+        {},
+        h("span", { class: "number" }, `Turn ${turn.number}`),
+        h("span", { class: "asked" }, this.#words(turn)),
+        h("span", { class: "figure" }, first && zero !== null ? [h("b", {}, Math.round(first - zero)), " ms"] : "…"),
+      ),
+      h(
+        "div",
+        { class: "waterfall", role: "img", "aria-label": `Turn ${turn.number}, from the ${turn.spokenAt ? "end of speech" : "request"}: ${told}` },
+        axis(end, step),
+        rows.map((row) => drawRow(row, end)),
+      ),
+      turn.problem && h("p", { class: "problem" }, turn.problem),
+      footer(turn),
+    );
+  }
+}
+
+/** The bars of a turn, in milliseconds from `zero`. */
+function rowsOf(turn, zero) {
+  const ms = (at) => (at === null ? null : Math.max(0, at - zero));
+  const ready = ms(turn.stoppedAt) ?? 0;
+  const bars = [
+    turn.spokenAt !== null && { label: "silence", kind: "silence", from: 0, to: ms(turn.stoppedAt) },
+    ...turn.drafts.map((draft) => ({ label: draft.kept ? "draft kept" : "draft dropped", kind: draft.kept ? "kept" : "dropped", from: draft.from - zero, to: draft.to - zero })),
+    turn.transcriptAt !== null && { label: "transcript", kind: "words", from: ready, to: ms(turn.transcriptAt) },
+    turn.tokenAt !== null && { label: "first token", kind: "token", from: ready, to: ms(turn.tokenAt) },
+    turn.audioAt !== null && { label: "first audio", kind: "audio", from: ms(turn.tokenAt) ?? ready, to: ms(turn.audioAt) },
+    turn.playedAt !== null && { label: "heard", kind: "heard", from: ms(turn.audioAt) ?? ready, to: ms(turn.playedAt) },
+    turn.doneAt !== null && { label: turn.status === "completed" ? "answer made" : turn.status, kind: "rest", from: ms(turn.audioAt ?? turn.tokenAt) ?? ready, to: ms(turn.doneAt), isOpen: true },
+  ];
+  return bars.filter(Boolean).filter((bar) => bar.to > -3000).map((bar) => ({ ...bar, said: `${Math.round(bar.to)} ms` }));
+}
+
+function axis(end, step) {
+  const marks = [];
+  for (let at = 0; at < end; at += step) marks.push(h("span", { "--x": at / end }, at === 0 ? "0" : at >= 1000 ? `${at / 1000} s` : at));
+  return h("div", { class: "axis" }, marks);
+}
+
+function drawRow(row, end) {
+  const from = Math.max(0, row.from) / end;
+  const to = Math.min(1, Math.max(row.from, row.to) / end);
+  const overflows = row.to > end;
+  return h(
+    "div",
+    { class: "row" },
+    h("span", { class: "label" }, row.label),
+    h(
+      "span",
+      { class: "track" },
+      h("i", { class: `bar ${row.kind}${overflows ? " on" : ""}`, "--from": Math.min(from, 1), "--to": Math.max(to, from) }),
+    ),
+    h("span", { class: "ms" }, Math.round(row.to)),
+  );
+}
+
+function footer(turn) {
+  const facts = [];
+  const kept = turn.drafts.filter((draft) => draft.kept).length;
+  const dropped = turn.drafts.length - kept;
+  if (kept) facts.push("the draft was kept");
+  if (dropped) facts.push(`${dropped} draft${dropped > 1 ? "s" : ""} dropped`);
+  if (turn.status === "cancelled") facts.push(turn.reason === "turn_detected" ? "interrupted" : "cancelled");
+  if (turn.usage) facts.push(`${turn.usage.input_tokens} tokens in (${turn.usage.input_token_details?.cached_tokens ?? 0} cached), ${turn.usage.output_tokens} out`);
+  return facts.length ? h("footer", {}, facts.join(" · ")) : null;
+}
+
+function drawSummary(story, turns) {
+  const spoken = turns.filter((turn) => turn.spokenAt !== null && turn.audioAt !== null).map((turn) => turn.audioAt - turn.spokenAt);
+  const place = $("#turns-summary");
+  place.hidden = spoken.length < 2;
+  if (place.hidden) return;
+  const sorted = spoken.toSorted((a, b) => a - b);
+  place.textContent = `${spoken.length} spoken turns: median ${Math.round(sorted[Math.floor((sorted.length - 1) / 2)])} ms, slowest ${Math.round(sorted.at(-1))} ms from the end of speech to the first audio`;
+}
