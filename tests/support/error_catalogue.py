@@ -17,10 +17,10 @@ from antiphon.protocol.client_events import MAX_APPEND_BYTES
 from antiphon.protocol.codec import MAX_DEPTH, WEBSOCKET_TYPES
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.wire import MAX_EVENT_ID_LENGTH
-from antiphon.server.routes import MAX_BODY_BYTES
 from antiphon.session.input_buffer import MAX_BUFFER_S
 from antiphon.session.tools import NO_TOOLBOX
 from antiphon.testing import TONE
+from antiphon.transports.http import MAX_BODY_BYTES
 
 Event = dict[str, Any]
 Frame = Event | str | bytes
