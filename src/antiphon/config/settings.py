@@ -52,6 +52,13 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     drain_seconds: Annotated[
         float, Meta(ge=0, le=86_400, description="How long running sessions may go on after SIGTERM.")
     ] = 30.0
+    record: Annotated[
+        str | None,
+        Meta(
+            description="Folder to record all sessions in, for `antiphon replay`: what callers say is kept there, and "
+            "nothing is ever deleted."
+        ),
+    ] = None
     metrics: Annotated[bool, Meta(description="Serve `/metrics` for Prometheus. It needs no key, and tells none.")] = (
         True
     )

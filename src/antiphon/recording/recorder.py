@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,12 @@ class Recordings:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writer = Writer()
+
+    def prepare(self) -> None:
+        """Make the folder, and try whether files can be made there. Raise OSError."""
+        self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self._folder):
+            pass
 
     def begin(self, about: About) -> Recorder:
         """Begin the recording of a session, under its id. Never waits: the thread makes the files."""

@@ -10,13 +10,14 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from antiphon.catalogue import Store, default_folder
-from antiphon.config import Config, read_keys
+from antiphon.config import Config, ConfigError, read_keys
 from antiphon.console import PRINCIPAL, About, Console, Watch
 from antiphon.facts import Meter
 from antiphon.link import Link
 from antiphon.logs import LogMeter
 from antiphon.metrics import FanOut
 from antiphon.protocol.session import RealtimeSessionUpdate
+from antiphon.recording import Recordings
 from antiphon.runtime.app import RealtimeApp
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.server.pool import EnginePool, NotReady, State
@@ -54,7 +55,10 @@ class House:
         self.pool = EnginePool(config, store_of(config).path_of)
         self.watch = Watch(time.monotonic)
         meter = FanOut([self.watch, *([LogMeter()] if meters is None else meters)])
-        self.app = RealtimeApp(engines=self.pool.set_for, meter=meter, options=options_of(config))
+        self.recordings = recordings_of(config)
+        self.app = RealtimeApp(
+            engines=self.pool.set_for, meter=meter, options=options_of(config), recordings=self.recordings
+        )
         self.asgi = Starlette(routes=routes(self), lifespan=self._lifespan)
         self._is_draining = False
 
@@ -133,12 +137,27 @@ class House:
         finally:
             await self.drain(0)
             await self.pool.stop()
+            if self.recordings is not None:
+                await asyncio.to_thread(self.recordings.stop)
 
 
 def store_of(config: Config) -> Store:
     """The weights of this configuration."""
     folder = Path(config.weights.cache).expanduser() if config.weights.cache else default_folder()
     return Store(folder, is_offline=config.weights.offline)
+
+
+def recordings_of(config: Config) -> Recordings | None:
+    """Where sessions are recorded; None where they are not. Raises `ConfigError` for a folder that cannot be had."""
+    if config.server.record is None:
+        return None
+    recordings = Recordings(Path(config.server.record).expanduser())
+    try:
+        recordings.prepare()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError("server.record", f"{config.server.record} cannot be used: {why}.", "name another folder") from None
+    return recordings
 
 
 def options_of(config: Config) -> RuntimeOptions:
