@@ -46,5 +46,13 @@ class ConnectionLost(ClientError):
         """The server's `error` event, when it was the last thing the server said."""
 
 
+class Refused(ClientError):
+    """The server has answered with an error what it was asked for; the session goes on."""
+
+    def __init__(self, message: str, *, detail: ErrorDetail) -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
 class NoDevice(ClientError):
     """There is no microphone or loudspeaker to use here."""
