@@ -156,7 +156,9 @@ def recordings_of(config: Config) -> Recordings | None:
         recordings.prepare()
     except OSError as error:
         why = error.strerror or str(error)
-        raise ConfigError("server.record", f"{config.server.record} cannot be used: {why}.", "name another folder") from None
+        raise ConfigError(
+            "server.record", f"{config.server.record} cannot be used: {why}.", "name another folder"
+        ) from None
     return recordings
 
 
