@@ -342,3 +342,39 @@ def too_many_sessions(limit: int) -> ErrorDetail:
 
 def call_unknown(call_id: str) -> ErrorDetail:
     return _invalid("call_id_not_found", f"No call with id '{clipped(call_id)}' is running.", "call_id")
+
+
+def bad_offer(why: str) -> ErrorDetail:
+    """An SDP offer that cannot be answered."""
+    return _invalid("invalid_offer", f"The SDP offer cannot be answered: {why}.", "sdp")
+
+
+def bad_call_body() -> ErrorDetail:
+    message = (
+        "Expected 'multipart/form-data' with a part 'sdp' and, if wanted, a part 'session', "
+        "or a body of 'application/sdp'."
+    )
+    return _invalid("unsupported_content_type", message)
+
+
+def too_many_calls(limit: int) -> ErrorDetail:
+    return _invalid(RATE_LIMIT_EXCEEDED, f"This server takes {limit} calls at most. Try again later.")
+
+
+def too_many_half_open(limit: int) -> ErrorDetail:
+    message = f"This server waits for {limit} calls to connect at most. Try again later."
+    return _invalid(RATE_LIMIT_EXCEEDED, message)
+
+
+def webrtc_missing() -> ErrorDetail:
+    message = (
+        "WebRTC is not installed on this server. "
+        "hint: install the extra \"webrtc\", such as with pip install 'antiphon[webrtc]'."
+    )
+    return _invalid("webrtc_not_available", message)
+
+
+def no_media_port() -> ErrorDetail:
+    return ErrorDetail(
+        type=SERVER_ERROR, code="no_media_port", message="No UDP port is free for a call. Try again later."
+    )

@@ -19,3 +19,8 @@ def new_id(prefix: str) -> str:
         rest, letter = divmod(rest, 62)
         letters.append(ALPHABET[letter])
     return f"{prefix}_{''.join(letters)}"
+
+
+def new_call_id() -> str:
+    """A call's id: longer than others, since whoever knows it may listen in with a key of this server."""
+    return f"rtc_u1_{secrets.token_hex(16)}"

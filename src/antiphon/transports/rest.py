@@ -79,8 +79,33 @@ class Mint:
         secret = {"value": made.value, "expires_at": made.expires_at}
         return HTTPStatus.OK, _tree(show(made.session)) | {"client_secret": secret}
 
+    def session_of(self, body: bytes) -> SessionUpdateBody | ErrorDetail:
+        """The session that a call is opened with, checked as that of a key."""
+        tree = codec.tree_of(body)
+        if isinstance(tree, ErrorDetail):
+            return tree
+        wrapped: Json = {"session": tree}
+        error = Rules(ClientSecretRequest).violation(wrapped)
+        if error is not None:
+            return error
+        session = msgspec.convert(wrapped, ClientSecretRequest).session or RealtimeSessionUpdate()
+        unborn = self._unborn(session)
+        return unborn if isinstance(unborn, ErrorDetail) else session
+
     def _make(self, session: SessionUpdateBody, principal: str, seconds: int) -> "Made | ErrorDetail":
         """Check the configuration as a session would, and mint a key for it."""
+        unborn = self._unborn(session)
+        if isinstance(unborn, ErrorDetail):
+            return unborn
+        model, shown_session = unborn
+        try:
+            value, secret = self.secrets.mint(session, model, principal, seconds)
+        except TooManySecrets:
+            return errors.too_many_secrets()
+        return Made(value, int(secret.expires_at), shown_session)
+
+    def _unborn(self, session: SessionUpdateBody) -> tuple[str, SessionBody] | ErrorDetail:
+        """The model and the session that would be opened; or why it would not."""
         is_realtime = isinstance(session, RealtimeSessionUpdate)
         model = (session.model or DEFAULT_MODEL) if isinstance(session, RealtimeSessionUpdate) else ""
         if is_realtime and not self.knows_model(model):
@@ -91,12 +116,7 @@ class Mint:
         config = apply(SessionConfig(instructions=self.instructions), session, settings, has_spoken=False)
         if isinstance(config, ErrorDetail):
             return config
-        try:
-            value, secret = self.secrets.mint(session, model, principal, seconds)
-        except TooManySecrets:
-            return errors.too_many_secrets()
-        unborn = structs.replace(shown(config, settings), expires_at=0)
-        return Made(value, int(secret.expires_at), unborn)
+        return model, structs.replace(shown(config, settings), expires_at=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,144 @@
+"""One call over WebRTC: from the posted offer to the last packet."""
+
+import asyncio
+import contextlib
+import secrets
+from dataclasses import replace
+
+from aiortc import RTCCertificate, RTCDataChannel
+
+from antiphon.link import App, Media, Scope
+from antiphon.transports.webrtc.coding import ear_of, mouth_of
+from antiphon.transports.webrtc.hearing import Hearing
+from antiphon.transports.webrtc.link import CallLink
+from antiphon.transports.webrtc.offer import Offer
+from antiphon.transports.webrtc.options import WebRTCOptions
+from antiphon.transports.webrtc.peer import Peer
+from antiphon.transports.webrtc.playing import CallPlayout
+from antiphon.transports.webrtc.reports import INTERVAL_S, Reports
+from antiphon.transports.webrtc.rtp import RtpWriter, mid_extension, read_rtp
+
+CHANNEL_S = 5.0
+"""How long a connected caller may take to open its data channel; then the session begins without one."""
+
+
+class Call:
+    """A caller, its sound both ways, and its link. `answer` comes first, then `serve`."""
+
+    def __init__(self, offer: Offer, scope: Scope, options: WebRTCOptions, certificate: RTCCertificate) -> None:
+        """`scope` lacks the playout, which is made here. Raises `OpusMissing`."""
+        loop = asyncio.get_running_loop()
+        section = offer.sections[offer.audio]
+        self._offer = offer
+        self._options = options
+        self._peer = Peer(offer, options, certificate)
+        self._writer = RtpWriter(
+            codec=offer.codec,
+            ssrc=self._peer.ssrc,
+            sequence=secrets.randbits(15),
+            timestamp=secrets.randbits(32),
+            extension=mid_extension(offer.mid_extension, section.mid),
+        )
+        self._mouth = mouth_of(offer.codec)
+        self._reports = Reports(self._writer, offer.codec.clock_hz)
+        self._hearing = Hearing(ear_of(offer.codec), offer.codec.clock_hz, loop.time())
+        self._timer: asyncio.TimerHandle | None = None
+        limit = 0 if offer.channel is None else offer.channel.max_message_bytes
+        self.link = CallLink(scope, self._peer.close, limit)
+        self._playout = CallPlayout(self._mouth, self._writer, self._peer.media.send_media, self.link.put)
+        self.link.scope = replace(scope, playout=self._playout)
+
+    async def answer(self) -> str:
+        """Open the ports; gives the SDP answer. Raises OSError where there is no port."""
+        return await self._peer.answer()
+
+    async def connect(self) -> None:
+        """Wait until the caller is connected. Raises TimeoutError and ConnectionError."""
+        self._peer.on_channel = self._on_channel
+        self._peer.media.on_rtp = self._on_rtp
+        self._peer.media.on_rtcp = self._on_rtcp
+        async with asyncio.timeout(self._options.setup_s):
+            await self._peer.connect()
+
+    async def serve(self, app: App) -> None:
+        """Have `app` serve the connected call to its end."""
+        if self._offer.speaks:
+            self._set_timer()
+        async with asyncio.TaskGroup() as tasks:
+            around = [
+                tasks.create_task(self._peer.watch()),
+                tasks.create_task(self._leave()),
+                tasks.create_task(self._report()),
+            ]
+            await self._channel_open()
+            await app(self.link)
+            for task in around:
+                task.cancel()
+
+    async def close(self) -> None:
+        """Free everything. Safe to call twice."""
+        self.link.lose()
+        self._playout.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self._peer.close()
+
+    async def hang_up(self) -> None:
+        """End the call from outside."""
+        await self._peer.close()
+        self.link.lose()
+
+    async def _channel_open(self) -> None:
+        """Wait for the data channel, where the caller will open one, but not for ever."""
+        if self._offer.channel is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHANNEL_S):
+                    await self.link.opened.wait()
+
+    async def _leave(self) -> None:
+        await self._peer.gone.wait()
+        self.link.lose()
+
+    async def _report(self) -> None:
+        """Tell the peer of its packets, and learn of ours."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            self._peer.media.send_media(self._reports.write(loop.time()))
+            if self._reports.told_loss_percent is not None:
+                self._mouth.expect_loss(self._reports.told_loss_percent)
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        self.link.attach(channel)
+
+    def _on_rtp(self, data: bytes) -> None:
+        packet = read_rtp(data)
+        if packet is None or packet.payload_type != self._offer.codec.payload_type or not packet.payload:
+            return
+        self._reports.took(packet)
+        self._hear(self._hearing.take(packet, asyncio.get_running_loop().time()))
+        self._set_timer()
+
+    def _on_rtcp(self, data: bytes) -> None:
+        self._reports.read(data, asyncio.get_running_loop().time())
+
+    def _hear(self, pcm: bytes) -> None:
+        if pcm:
+            self.link.put(Media(pcm))
+
+    def _set_timer(self) -> None:
+        """One timer, moved only when it would be late: most packets come before it is due."""
+        deadline = self._hearing.deadline
+        if self._timer is not None and self._timer.when() <= deadline:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._peer.gone.is_set():
+            return
+        self._hear(self._hearing.tick(asyncio.get_running_loop().time()))
+        self._set_timer()
