@@ -97,7 +97,7 @@ class Console:
         about = self.about(request.query_params.get("model"))
         told: dict[str, Any] = {"version": version("antiphon"), "is_open": is_open, **msgspec.to_builtins(about)}
         if who.sees_all:
-            told["sessions"] = [_row(running) for running in self.app.running]
+            told["sessions"] = [_row(running, who) for running in self.app.running]
         return JSONResponse(told, headers=FRESH)
 
     async def _watching(self, request: Request) -> Response:
@@ -112,13 +112,18 @@ class Console:
         return StreamingResponse(self._lines(running), headers=FRESH, media_type="application/x-ndjson")
 
     async def _lines(self, running: Running) -> AsyncIterator[bytes]:
+        session_id, runner = running.session_id, running.runner
         try:
-            with self.watch.open(running.session_id) as feed:
+            with self.watch.open(session_id) as feed:
+                runner.watch(lambda scores: self.watch.scored(session_id, scores))
                 yield b"\n"
                 async for observation in feed:
                     yield msgspec.json.encode(observation) + b"\n"
         except TooManyFeeds:
             yield msgspec.json.encode({"kind": "refused", "message": "Too many consoles are watching."}) + b"\n"
+        finally:
+            if not self.watch.is_watched(session_id):
+                runner.watch(None)
 
     def _who(self, request: Request) -> Who:
         """An ephemeral key sees its own sessions by their ids; the console's and API keys see the list of all."""
@@ -130,11 +135,12 @@ class Console:
         return Who(name, name is not None)
 
 
-def _row(running: Running) -> dict[str, Any]:
+def _row(running: Running, who: Who) -> dict[str, Any]:
     scope = running.scope
     return {
         "id": running.session_id,
         "call_id": scope.call_id,
+        "is_own": scope.principal == who.principal,
         "transport": scope.transport,
         "dialect": scope.dialect,
         "model": scope.model,

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from antiphon.facts import Fact, SessionClosed
+from antiphon.facts import Fact, SessionClosed, SessionOpened
 from antiphon.session.inputs import Score
 
 MAX_FEEDS = 32
@@ -89,7 +89,7 @@ class Watch:
     def report(self, fact: Fact) -> None:
         """Tell a fact to those who watch its session."""
         feeds = self._feeds.get(fact.session_id)
-        if feeds is None:
+        if feeds is None or isinstance(fact, SessionOpened):  # which nobody can watch yet
             return
         told = msgspec.to_builtins(fact)
         del told["session_id"]

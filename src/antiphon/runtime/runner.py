@@ -6,6 +6,7 @@ have left it. Audio is scored then, if anybody wants scores; nothing overtakes a
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from antiphon.facts import EngineFailed, Meter, Traffic
@@ -108,6 +109,10 @@ class Runner:
             self._members.leave(member)
             if self.links:
                 self._inbox.post(Left(member.origin))
+
+    def watch(self, listener: Callable[[Sequence[Score]], None] | None) -> None:
+        """Have a listener told of the VAD's scores, or nobody any more; it must be quick and must not raise."""
+        self._stream.listener = listener
 
     def close(self, code: int, reason: str) -> None:
         """End all links once what waits has been sent."""

@@ -9,6 +9,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -204,6 +205,8 @@ class Stream:
     """One session's audio on its way to the VAD. Positions are samples of all audio of the session."""
 
     def __init__(self, scoring: Scoring) -> None:
+        self.listener: Callable[[Sequence[Score]], None] | None = None
+        """Told of all scores, where somebody watches; it must be quick and must not raise."""
         self._scoring = scoring
         self._vad = scoring.vad
         self._heard = 0
@@ -234,6 +237,8 @@ class Stream:
             raise
         scores = tuple(Score(self._end(n), self._end(n + 1), p) for n, p in enumerate(speech, self._frames))
         self._frames += len(scores)
+        if self.listener is not None:
+            self.listener(scores)
         return scores
 
     def _begin(self) -> None:

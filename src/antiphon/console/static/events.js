@@ -15,7 +15,7 @@ export class Events {
     this.isPaused = false;
     this.missed = 0;
     this.began = performance.now();
-    this.language = kept.get("language", "python");
+    this.form = kept.get("form", "json");
     this.#controls();
     this.#redraw();
   }
@@ -28,13 +28,9 @@ export class Events {
       this.entries = [];
       this.#redraw();
     });
-    $("#language").value = this.language;
-    $("#language").addEventListener("change", ({ target }) => {
-      this.language = target.value;
-      kept.set("language", target.value);
-    });
-    $("#copy-json").addEventListener("click", () => copy(this.#matching().map((entry) => JSON.stringify(entry.event)).join("\n"), "Events"));
-    $("#copy-code").addEventListener("click", () => copy(program(this.entries, this.language, $("#model").value), "Program"));
+    $("#form").value = this.form;
+    $("#form").addEventListener("change", ({ target }) => kept.set("form", (this.form = target.value)));
+    $("#copy-events").addEventListener("click", () => this.#copy());
   }
 
   #pause() {
@@ -45,8 +41,17 @@ export class Events {
     if (!this.isPaused) this.#redraw();
   }
 
+  /** A session begins, and its log. */
   begin() {
     this.began = performance.now();
+    this.entries = [];
+    if (this.isPaused) this.#pause();
+    this.#redraw();
+  }
+
+  #copy() {
+    if (this.form === "json") copy(this.#matching().map((entry) => JSON.stringify(entry.event)).join("\n"), "Events");
+    else copy(program(this.entries, this.form, $("#model").value), "Program");
   }
 
   add(event, way, now) {
@@ -128,7 +133,7 @@ export class Events {
       "p",
       { class: "tools" },
       h("button", { class: "small", onclick: () => copy(JSON.stringify(entry.event, null, 2), "Event") }, icon("copy"), "JSON"),
-      h("button", { class: "small", onclick: () => copy(snippet(entry, this.language), "Code") }, icon("code"), "SDK code"),
+      h("button", { class: "small", onclick: () => copy(snippet(entry, this.form === "javascript" ? "javascript" : "python"), "Code") }, icon("code"), "SDK code"),
     );
     details.append(h("div", { class: "unfolded" }, tools, h("pre", { tabindex: 0 }, JSON.stringify(shortened(entry.event), null, 2))));
   }

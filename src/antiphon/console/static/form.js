@@ -103,6 +103,10 @@ function objectField(schema, about, initial = {}) {
   function add(name, value, isQuiet = false) {
     if (!name) return;
     const inner = schema.properties[name];
+    if (inner.enum?.length === 1) {
+      present.set(name, { read: () => inner.enum[0] }); // the kind, which was chosen above
+      return;
+    }
     const made = value === null ? { element: h("code", { class: "fixed" }, "null"), read: () => null } : field(inner, about, value);
     present.set(name, made);
     const label = h("label", { for: made.control?.id }, name);

@@ -50,7 +50,7 @@ export class Server {
   }
 
   #row(one) {
-    const button = one.call_id && h("button", { class: "small", onclick: () => this.attach(one.call_id) }, "Attach");
+    const button = one.is_own && one.call_id && h("button", { class: "small", onclick: () => this.attach(one.call_id) }, "Attach");
     return h("tr", {}, h("td", {}, h("code", { title: one.id }, one.call_id ?? one.id)), h("td", {}, one.transport), h("td", {}, one.dialect), h("td", {}, one.model ?? ""), h("td", { class: "number" }, age(one.age_s)), h("td", {}, button));
   }
 }

@@ -50,10 +50,21 @@ export class Story {
     } else if (observation.kind === "DraftEnded") {
       const to = observation.at * 1000 + this.offset;
       this.#drafted({ from: to - observation.seconds * 1000, to, kept: observation.was_kept });
+    } else if (observation.kind === "TurnEnded" && observation.silence_ms !== null) {
+      const turn = this.turns.find((one) => one.itemId === observation.item_id);
+      if (turn?.stoppedAt) turn.spokenAt = turn.stoppedAt - observation.silence_ms;
     } else if (observation.kind === "ResponseEnded") {
+      const turn = this.turns.find((one) => one.responseId === observation.response_id);
+      if (turn) turn.engine = this.#engine(observation.work);
       const item = [...this.items.values()].findLast((one) => one.responseId === observation.response_id && one.kind === "message");
       if (item) item.audioMs = observation.audio_ms;
     }
+  }
+
+  /** When the engines were at work, on the page's clock. */
+  #engine({ began, first_token, first_audio }) {
+    const here = (seconds) => (seconds === null ? null : seconds * 1000 + this.offset);
+    return { began: here(began), token: here(first_token), audio: here(first_audio) };
   }
 
   #drafted(draft) {
@@ -91,7 +102,7 @@ export class Story {
 
   #turn(known) {
     const times = { startedAt: null, spokenAt: null, stoppedAt: null, transcriptAt: null, tokenAt: null, audioAt: null, playedAt: null, doneAt: null };
-    const turn = { number: this.turns.length + 1, itemId: null, responseId: null, isCommitted: false, status: "open", drafts: [], zero: null, ...times, ...known };
+    const turn = { number: this.turns.length + 1, itemId: null, responseId: null, isCommitted: false, status: "open", drafts: [], engine: null, zero: null, ...times, ...known };
     this.turns.push(turn);
     return turn;
   }

@@ -71,17 +71,23 @@ export class Turns {
 /** The bars of a turn, in milliseconds from `zero`. */
 function rowsOf(turn, zero) {
   const ms = (at) => (at === null ? null : Math.max(0, at - zero));
+  const known = (at) => (at === null || at === undefined ? null : at - zero);
   const ready = ms(turn.stoppedAt) ?? 0;
   const bars = [
     turn.spokenAt !== null && { label: "silence", kind: "silence", from: 0, to: ms(turn.stoppedAt) },
     ...turn.drafts.map((draft) => ({ label: draft.kept ? "draft kept" : "draft dropped", kind: draft.kept ? "kept" : "dropped", from: draft.from - zero, to: draft.to - zero })),
     turn.transcriptAt !== null && { label: "transcript", kind: "words", from: ready, to: ms(turn.transcriptAt) },
-    turn.tokenAt !== null && { label: "first token", kind: "token", from: ready, to: ms(turn.tokenAt) },
-    turn.audioAt !== null && { label: "first audio", kind: "audio", from: ms(turn.tokenAt) ?? ready, to: ms(turn.audioAt) },
+    turn.tokenAt !== null && madeRow("first token", "token", known(turn.engine?.began) ?? ready, known(turn.engine?.token), ms(turn.tokenAt)),
+    turn.audioAt !== null && madeRow("first audio", "audio", known(turn.engine?.token) ?? ms(turn.tokenAt) ?? ready, known(turn.engine?.audio), ms(turn.audioAt)),
     turn.playedAt !== null && { label: "heard", kind: "heard", from: ms(turn.audioAt) ?? ready, to: ms(turn.playedAt) },
     turn.doneAt !== null && { label: turn.status === "completed" ? "answer made" : turn.status, kind: "rest", from: ms(turn.audioAt ?? turn.tokenAt) ?? ready, to: ms(turn.doneAt), isOpen: true },
   ];
   return bars.filter(Boolean).filter((bar) => bar.to > -3000).map((bar) => ({ ...bar, said: `${Math.round(bar.to)} ms` }));
+}
+
+/** What an engine made, and how long it waited for the end of the turn. */
+function madeRow(label, kind, from, made, told) {
+  return { label, kind, from: Math.min(from, told), to: told, made: made === null ? told : Math.min(made, told) };
 }
 
 function axis(end, step) {
@@ -93,6 +99,7 @@ function axis(end, step) {
 function drawRow(row, end) {
   const from = Math.max(0, row.from) / end;
   const to = Math.min(1, Math.max(row.from, row.to) / end);
+  const made = Math.max(from, row.made === undefined ? to : Math.min(to, Math.max(0, row.made) / end));
   const overflows = row.to > end;
   return h(
     "div",
@@ -101,7 +108,8 @@ function drawRow(row, end) {
     h(
       "span",
       { class: "track" },
-      h("i", { class: `bar ${row.kind}${overflows ? " on" : ""}`, "--from": Math.min(from, 1), "--to": Math.max(to, from) }),
+      h("i", { class: `bar ${row.kind}${overflows ? " on" : ""}`, "--from": Math.min(from, 1), "--to": made }),
+      made < to && h("i", { class: "held", "--from": made, "--to": to, title: "ready, and held until the turn ends" }),
     ),
     h("span", { class: "ms" }, Math.round(row.to)),
   );

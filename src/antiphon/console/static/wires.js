@@ -31,8 +31,11 @@ export class SocketWire {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.socket = new WebSocket(url, ["realtime", ...(this.key ? [KEY_PROTOCOL + this.key] : [])]);
     this.socket.onmessage = ({ data }) => this.#take(JSON.parse(data));
-    this.socket.onclose = ({ code, reason }) => this.#over(code === 1000 || code === 1005 ? "" : reason || `closed with ${code}`);
-    this.socket.onopen = () => this.told.opened();
+    this.socket.onclose = ({ code, reason }) => this.#over(code === 1000 || code === 1005 ? "" : this.isOpened ? reason || `The connection was closed (${code}).` : this.query.call_id ? "There is no such call, or it belongs to another key." : "The server cannot be reached.");
+    this.socket.onopen = () => {
+      this.isOpened = true;
+      this.told.opened();
+    };
     if (stream) {
       this.stream = stream;
       this.capture = new Capture(stream, (pcm) => this.#hear(pcm));
