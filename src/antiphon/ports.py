@@ -51,6 +51,15 @@ class Engine(Protocol):
         """Free everything. Called once; no other call follows."""
 
 
+@runtime_checkable
+class Queued(Protocol):
+    """What an engine has where its work waits in a queue of its own."""
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work that wait."""
+
+
 @dataclass(slots=True, eq=False)
 class Claim:
     """For whom an engine is called, so that its queue can be fair between sessions."""

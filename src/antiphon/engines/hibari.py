@@ -52,6 +52,11 @@ class Hibari:
         """Voices by name: 8 MB each, loaded when they are first wanted."""
         self._is_running = False
 
+    @property
+    def waiting(self) -> int:
+        """Sentences that wait for the thread."""
+        return self._worker.waiting
+
     async def start(self) -> None:
         """Load the first voice, about 0.8 s with its dictionary, and speak a word."""
         self._is_running = True

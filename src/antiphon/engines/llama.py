@@ -60,6 +60,11 @@ class Llama:
         self._requests: set[Request] = set()
         self._warming: dict[str, Request] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Answers that wait for a slot."""
+        return self.slots.waiting
+
     async def start(self) -> None:
         """Load the weights."""
         loop = asyncio.get_running_loop()

@@ -76,6 +76,11 @@ class Moonshine:
         self._model: Any = None
         self._worker = Worker("moonshine")
 
+    @property
+    def waiting(self) -> int:
+        """Readings that wait for the thread."""
+        return self._worker.waiting
+
     async def start(self) -> None:
         """Load the model, about 0.2 s and 180 MB, and read once."""
         self._model = await self._worker.run(_load)

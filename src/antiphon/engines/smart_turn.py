@@ -55,6 +55,11 @@ class SmartTurn:
         self._worker = Worker("smart-turn")
         self._network: Any = None
 
+    @property
+    def waiting(self) -> int:
+        """Verdicts that wait for the thread."""
+        return self._worker.waiting
+
     async def start(self) -> None:
         """Load the network, and run it once. Raises `EngineError` where the file is no such network."""
         try:

@@ -15,7 +15,7 @@ from antiphon.console import PRINCIPAL, About, Console, Watch
 from antiphon.facts import Meter
 from antiphon.link import Link
 from antiphon.logs import LogMeter
-from antiphon.metrics import FanOut
+from antiphon.metrics import FanOut, PrometheusMeter
 from antiphon.protocol.session import RealtimeSessionUpdate
 from antiphon.recording import Recordings
 from antiphon.runtime.app import RealtimeApp
@@ -54,7 +54,9 @@ class House:
         self.keys = Keys(read_keys(config.server))
         self.pool = EnginePool(config, store_of(config).path_of)
         self.watch = Watch(time.monotonic)
-        meter = FanOut([self.watch, *([LogMeter()] if meters is None else meters)])
+        self.metrics = PrometheusMeter(self.pool.waiting) if config.server.metrics else None
+        metered = [self.metrics] if self.metrics is not None else []
+        meter = FanOut([self.watch, *metered, *([LogMeter()] if meters is None else meters)])
         self.recordings = recordings_of(config)
         self.app = RealtimeApp(
             engines=self.pool.set_for, meter=meter, options=options_of(config), recordings=self.recordings

@@ -14,7 +14,7 @@ from antiphon.config.settings import OPTION_ROLES, EngineRole
 from antiphon.engines import registry
 from antiphon.engines.cascade import Cascade
 from antiphon.engines.registry import Weights
-from antiphon.ports import Engine, EngineSet
+from antiphon.ports import Engine, EngineSet, Queued
 from antiphon.server.voices import renamed
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -60,6 +60,14 @@ class EnginePool:
         """The default engines by role, as the operator wrote them."""
         written = {role: getattr(self._config.engines, role) for role in OPTION_ROLES}
         return {role: name for role, name in written.items() if name is not None}
+
+    def waiting(self) -> Mapping[str, int]:
+        """How much work waits, by role, where the engines can tell."""
+        queued: dict[str, int] = {}
+        for (role, _, _), engine in self._engines.items():
+            if isinstance(engine, Queued):
+                queued[role] = queued.get(role, 0) + engine.waiting
+        return queued
 
     async def start(self) -> None:
         """Load and warm all engines. Never raises: a failure is kept, and `until_ready` tells it."""
