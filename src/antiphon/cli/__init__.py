@@ -6,6 +6,7 @@ from antiphon.cli.check import check
 from antiphon.cli.config import app as config_app
 from antiphon.cli.doctor import doctor
 from antiphon.cli.health import health, version
+from antiphon.cli.relay import relay
 from antiphon.cli.serve import serve
 from antiphon.cli.talk import talk
 from antiphon.cli.weights import listing, pull, remove
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.command()(relay)
 app.command()(talk)
 app.command()(check)
 app.command()(pull)
