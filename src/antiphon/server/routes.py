@@ -12,7 +12,6 @@ from antiphon.config import Config
 from antiphon.console import Console
 from antiphon.link import Link
 from antiphon.metrics import PrometheusMeter
-from antiphon.metrics import PrometheusMeter
 from antiphon.runtime.app import RealtimeApp
 from antiphon.server.pool import EnginePool
 from antiphon.transports.admission import Gate
@@ -28,8 +27,6 @@ class Roof(Protocol):
     config: Config
     pool: EnginePool
     app: RealtimeApp
-    metrics: PrometheusMeter | None
-    """What `/metrics` shows."""
     metrics: PrometheusMeter | None
     """What `/metrics` shows."""
 
@@ -63,19 +60,8 @@ def routes(roof: Roof) -> Sequence[BaseRoute]:
         *common_routes(roof.serve_link, roof.gate, roof.mint, roof.config.model_names, roof.app),
         *(Route(path, _ready(roof)) for path in ("/ready", "/readyz")),
         *(Route("/metrics", _metrics(meter)) for meter in (roof.metrics,) if meter is not None),
-        *(Route("/metrics", _metrics(meter)) for meter in (roof.metrics,) if meter is not None),
         *(roof.console.routes() if roof.config.server.console else ()),
     ]
-
-
-def _metrics(meter: PrometheusMeter) -> Endpoint:
-    """For Prometheus, which shows no key by habit; the figures tell of nobody."""
-
-    async def endpoint(request: Request) -> Response:
-        told, content_type = meter.exposition(request.headers.get("accept", ""))
-        return Response(told, headers={"content-type": content_type})
-
-    return endpoint
 
 
 def _metrics(meter: PrometheusMeter) -> Endpoint:
