@@ -11,7 +11,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 WEIGHTS := smollm2-135m
 PURE := src/antiphon/protocol/*,src/antiphon/session/*,src/antiphon/dialects/*,src/antiphon/audio/*,src/antiphon/ports.py
-EXTRAS := embedded,hub,dev
+EXTRAS := embedded,hub,webrtc,dev
 ARGS ?=
 FUZZ_SECONDS ?= 60
 

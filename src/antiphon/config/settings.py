@@ -170,6 +170,40 @@ class Compat(Struct, frozen=True, forbid_unknown_fields=True):
     """Faithful quirks that most clients can do without."""
 
     announce_conversation: Annotated[
+class WebRTC(Struct, frozen=True, forbid_unknown_fields=True):
+    """Calls over WebRTC, from browsers and apps; needs the extra `webrtc`."""
+
+    public_address: Annotated[
+        str | None, Meta(description="The IP address that callers reach this machine by, where it is not its own.")
+    ] = None
+    udp_port_min: Annotated[
+        int, Meta(ge=0, le=65_535, description="The first UDP port for calls; 0 leaves the choice to the system.")
+    ] = 0
+    udp_port_max: Annotated[
+        int, Meta(ge=0, le=65_535, description="The last UDP port for calls: two for each call and network address.")
+    ] = 0
+    stun_server: Annotated[
+        str | None, Meta(description="`HOST:PORT` of a STUN server, where the public address is not known.")
+    ] = None
+    turn_server: Annotated[
+        str | None, Meta(description="`HOST:PORT` of a TURN server, for callers that cannot reach this machine.")
+    ] = None
+    turn_username: Annotated[str | None, Meta(description="The TURN server's user.")] = None
+    turn_password: Annotated[str | None, Meta(description="The TURN server's password.")] = None
+    max_calls: Annotated[
+        int, Meta(ge=0, le=100_000, description="Calls at once; the next one is refused. 0 takes none.")
+    ] = 200
+    max_half_open_calls: Annotated[
+        int, Meta(ge=1, le=100_000, description="Calls that may be waited for at once, before they are connected.")
+    ] = 50
+    setup_seconds: Annotated[
+        float, Meta(gt=0, le=300, description="How long a call may take until it is connected.")
+    ] = 20.0
+    lost_seconds: Annotated[
+        float, Meta(gt=0, le=3600, description="How long a caller may be out of reach before the call is over.")
+    ] = 30.0
+
+
         bool,
         Meta(description="Send `conversation.created` to beta and preview clients, as the first weeks of beta did."),
     ] = False
@@ -205,6 +239,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     weights: Weights = field(default_factory=Weights)
 
     def model_names(self) -> tuple[str, ...]:
+    webrtc: WebRTC = field(default_factory=WebRTC)
         """The model names to show: those of `[models]`, and the customary ones unless only the listed count."""
         listed = tuple(self.models)
         if self.server.strict_models and listed:

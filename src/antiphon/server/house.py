@@ -27,6 +27,8 @@ from antiphon.transports.auth import Keys
 from antiphon.transports.rest import Mint
 from antiphon.transports.secrets import Secrets
 
+from antiphon.transports.webrtc.desk import Desk
+from antiphon.transports.webrtc.options import WebRTCOptions
 ENGINES_FAILED = 1011
 """The close code of a session that found no engines: an internal error, as the protocol has it."""
 
@@ -63,6 +65,7 @@ class House:
         )
         self.asgi = Starlette(routes=routes(self), lifespan=self._lifespan)
         self._is_draining = False
+        self.desk = Desk(self.serve_link, webrtc_of(config))
 
     @property
     def status(self) -> str:
@@ -140,6 +143,7 @@ class House:
             await self.drain(0)
             await self.pool.stop()
             if self.recordings is not None:
+            await self.desk.stop()
                 await asyncio.to_thread(self.recordings.stop)
 
 
@@ -181,4 +185,21 @@ def options_of(config: Config) -> RuntimeOptions:
         ahead_s=config.limits.ahead_seconds,
         tool_limit_s=config.limits.tool_seconds,
         follows_up=config.session.follow_up,
+    )
+
+
+def webrtc_of(config: Config) -> WebRTCOptions:
+    """What calls over WebRTC are told of this configuration."""
+    wished = config.webrtc
+    return WebRTCOptions(
+        public_address=wished.public_address,
+        udp_ports=(wished.udp_port_min, max(wished.udp_port_min, wished.udp_port_max)),
+        stun_server=wished.stun_server,
+        turn_server=wished.turn_server,
+        turn_username=wished.turn_username,
+        turn_password=wished.turn_password,
+        max_calls=wished.max_calls,
+        max_half_open=wished.max_half_open_calls,
+        setup_s=wished.setup_seconds,
+        lost_s=wished.lost_seconds,
     )

@@ -17,6 +17,8 @@ from antiphon.server.pool import EnginePool
 from antiphon.transports.admission import Gate
 from antiphon.transports.http import common_routes
 from antiphon.transports.rest import Mint
+from antiphon.transports.webrtc.desk import Desk
+from antiphon.transports.webrtc.endpoint import Door
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -27,6 +29,7 @@ class Roof(Protocol):
     config: Config
     pool: EnginePool
     app: RealtimeApp
+    desk: Desk
     metrics: PrometheusMeter | None
     """What `/metrics` shows."""
 
@@ -58,6 +61,7 @@ def routes(roof: Roof) -> Sequence[BaseRoute]:
     """All routes of a house."""
     return [
         *common_routes(roof.serve_link, roof.gate, roof.mint, roof.config.model_names, roof.app),
+        *Door(roof.desk, roof.gate, roof.mint, roof.app).routes(),
         *(Route(path, _ready(roof)) for path in ("/ready", "/readyz")),
         *(Route("/metrics", _metrics(meter)) for meter in (roof.metrics,) if meter is not None),
         *(roof.console.routes() if roof.config.server.console else ()),
