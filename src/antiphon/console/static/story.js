@@ -14,6 +14,8 @@ export class Story {
     this.calls = [];
     this.drafts = [];
     this.asked = null;
+    this.silences = new Map(); // what the server observed of turns and responses: it may come before their events
+    this.ended = new Map();
     this.offset = Infinity; // page clock minus server clock
   }
 
@@ -51,13 +53,14 @@ export class Story {
       const to = observation.at * 1000 + this.offset;
       this.#drafted({ from: to - observation.seconds * 1000, to, kept: observation.was_kept });
     } else if (observation.kind === "TurnEnded" && observation.silence_ms !== null) {
+      this.silences.set(observation.item_id, observation.silence_ms);
       const turn = this.turns.find((one) => one.itemId === observation.item_id);
       if (turn?.stoppedAt) turn.spokenAt = turn.stoppedAt - observation.silence_ms;
     } else if (observation.kind === "ResponseEnded") {
+      const ended = { engine: this.#engine(observation.work), audioMs: observation.audio_ms };
+      this.ended.set(observation.response_id, ended);
       const turn = this.turns.find((one) => one.responseId === observation.response_id);
-      if (turn) turn.engine = this.#engine(observation.work);
-      const item = [...this.items.values()].findLast((one) => one.responseId === observation.response_id && one.kind === "message");
-      if (item) item.audioMs = observation.audio_ms;
+      if (turn) turn.engine = ended.engine;
     }
   }
 
@@ -97,6 +100,7 @@ export class Story {
     if (found) return found;
     const waiting = this.turns.findLast((turn) => turn.isCommitted && !turn.responseId) ?? this.#turn({ zero: this.asked });
     waiting.responseId = responseId;
+    waiting.engine = this.ended.get(responseId)?.engine ?? null;
     return waiting;
   }
 
@@ -115,7 +119,7 @@ export class Story {
   /** How many characters of an interrupted answer were heard; null when all was. */
   heardCharacters(item) {
     if (item.heardMs === null) return null;
-    const total = item.audioMs || item.text.length * SPEECH_MS_PER_CHARACTER;
+    const total = this.ended.get(item.responseId)?.audioMs || item.audioMs || item.text.length * SPEECH_MS_PER_CHARACTER;
     const near = Math.min(item.text.length, Math.round((item.text.length * item.heardMs) / Math.max(1, total)));
     const space = item.text.indexOf(" ", near);
     return near === 0 ? 0 : space === -1 ? item.text.length : space;
@@ -181,7 +185,8 @@ const FOLDS = {
   },
   "input_audio_buffer.speech_stopped": (story, event, now) => {
     const turn = story.turnOf(event.item_id);
-    turn.spokenAt = story.speechEnd(now);
+    const silence = story.silences.get(event.item_id);
+    turn.spokenAt = silence === undefined ? story.speechEnd(now) : now - silence;
     turn.stoppedAt = now;
     if (story.isSpeaking) story.spans.at(-1).to = now;
   },
