@@ -36,12 +36,12 @@ async def serving(
     house = House(config, meters)
     house.asgi.user_middleware.extend(middleware)
     with bound("127.0.0.1", 0) as sock:
-        server = uvicorn_server(house.asgi)
+        server = uvicorn_server(house.asgi, house.tls)
         # No TaskGroup: what the caller raises must come out as it is, and after an orderly end.
         running = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
         try:
             await house.pool.until_ready()
-            yield f"http://{address_of(sock)}"
+            yield f"{'https' if house.tls else 'http'}://{address_of(sock)}"
         finally:
             await house.drain(0)
             server.should_exit = True

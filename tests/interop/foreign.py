@@ -5,12 +5,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
+from msgspec import structs
 from sdk import sine
 from sdk_types import faults
 from starlette.middleware import Middleware
@@ -18,7 +18,7 @@ from wire import Tap, Wire
 
 from antiphon.audio import wav
 from antiphon.audio.pcm import ms_of, silence
-from antiphon.config import Config, ModelAlias
+from antiphon.config import Config, ModelAlias, Server
 from antiphon.testing import TONE, serving
 
 HERE = Path(__file__).parent
@@ -145,30 +145,25 @@ def _files(folder: Path, sounds: dict[str, bytes]) -> dict[str, str]:
     return {name: str(path) for name, path in paths.items()}
 
 
-Front: TypeAlias = Callable[[str], AbstractAsyncContextManager[str]]
-"""What stands before the server: its address in, another address out."""
-
-
 def tell_tones(
-    program: Program, *acts: str, model: str = "gpt-realtime", front: Front = nullcontext, **wanted: Any
+    program: Program, *acts: str, model: str = "gpt-realtime", server: Server | None = None, **wanted: Any
 ) -> Story:
     """Play acts with the `tone` engines: a question of 440 Hz, an interruption of 880 Hz."""
+    config = structs.replace(TONES, server=server or Server())
     sounds = {"question": silence(300) + sine(1200, 440), "interruption": silence(300) + sine(1200, 880)}
-    return asyncio.run(played(program, TONES, front, acts, sounds, model=model, **wanted))
+    return asyncio.run(played(program, config, acts, sounds, model=model, **wanted))
 
 
 def tell_embedded(program: Program, *acts: str, **wanted: Any) -> Story:
     """Play acts with the default engines: real speech, real models."""
-    return asyncio.run(
-        played(program, Config(), nullcontext, acts, {"question": QUESTION}, model="gpt-realtime", **wanted)
-    )
+    return asyncio.run(played(program, Config(), acts, {"question": QUESTION}, model="gpt-realtime", **wanted))
 
 
 async def played(
-    program: Program, config: Config, front: Front, acts: Sequence[str], sounds: dict[str, bytes], **wanted: Any
+    program: Program, config: Config, acts: Sequence[str], sounds: dict[str, bytes], **wanted: Any
 ) -> Story:
     """Play acts against a server of this configuration."""
     wire = Wire()
-    async with serving(config, middleware=[Middleware(Tap, wire=wire)]) as server, front(server) as url:
+    async with serving(config, middleware=[Middleware(Tap, wire=wire)]) as url:
         out, problems = await program.play(url, acts, sounds, **wanted)
     return Story([json.loads(line) for line in out.splitlines()], wire, problems)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from certified import certified
 from foreign import Story, node, tell_embedded, tell_tones
-from tls import behind_tls, certificate
 
 pytestmark = pytest.mark.interop
 
@@ -50,10 +50,10 @@ def test_speaking_over_the_answer_ends_it(story: Story) -> None:
 
 @pytest.mark.parametrize("style", ["node", "browser"])
 def test_behind_tls_the_address_is_all_that_changes(style: str, tmp_path: Path) -> None:
-    """A proxy with a certificate of our own; the browser's key comes as a subprotocol."""
-    shown = certificate(tmp_path)
-    client = node("openai_client.mjs", NODE_EXTRA_CA_CERTS=str(shown.file))
-    story = tell_tones(client, "speak", style=style, front=lambda url: behind_tls(url, shown))
+    """The server has a certificate; the browser's key comes as a subprotocol."""
+    shown = certified(tmp_path)
+    client = node("openai_client.mjs", NODE_EXTRA_CA_CERTS=str(shown.authority))
+    story = tell_tones(client, "speak", style=style, server=shown.server)
 
     assert story.complaints == []
     assert story.transcripts == ["tone 440 hz 1.2 seconds"]

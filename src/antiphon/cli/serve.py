@@ -35,9 +35,10 @@ def _announce(house: House, address: str) -> None:
     """Say where we listen, with what, and what to type next."""
     engines = ", ".join(f"{role} {name}" for role, name in house.pool.names.items())
     command = own_name()
-    at = "" if address.endswith(":8000") else f" --url http://{address}/v1"
+    secure = "s" if house.tls else ""
+    at = "" if address.endswith(":8000") and not secure else f" --url http{secure}://{address}/v1"
     lines = [
-        f"Antiphon {version('antiphon')} listens on http://{address} (ws://{address}/v1/realtime)",
+        f"Antiphon {version('antiphon')} listens on http{secure}://{address} (ws{secure}://{address}/v1/realtime)",
         f"Engines: {engines}",
         f"Try it:  {command} talk{QUESTION if Path(QUESTION.strip()).exists() else ''}{at}",
         *_console(house, address),
@@ -60,4 +61,4 @@ def _console(house: House, address: str) -> list[str]:
         return []
     here = address.replace("0.0.0.0", "localhost").replace("[::]", "localhost")  # noqa: S104 -- not bound to, but shown
     fragment = "" if house.keys.is_open or not sys.stdout.isatty() else f"#{house.console_key()}"
-    return [f"Console: http://{here}/{fragment}"]
+    return [f"Console: http{'s' if house.tls else ''}://{here}/{fragment}"]

@@ -43,6 +43,10 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     api_key_file: Annotated[str | None, Meta(description="File with more keys, one a line: `KEY` or `NAME KEY`.")] = (
         None
     )
+    tls_certificate: Annotated[
+        str | None, Meta(description="Certificate chain (PEM) to serve `https:` and `wss:` with; needs `tls_key`.")
+    ] = None
+    tls_key: Annotated[str | None, Meta(description="Key of the certificate (PEM, without a password).")] = None
     strict_models: Annotated[
         bool, Meta(description="Refuse model names that are not listed, instead of using the default engines.")
     ] = False
@@ -166,10 +170,6 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 30.0
 
 
-class Compat(Struct, frozen=True, forbid_unknown_fields=True):
-    """Faithful quirks that most clients can do without."""
-
-    announce_conversation: Annotated[
 class WebRTC(Struct, frozen=True, forbid_unknown_fields=True):
     """Calls over WebRTC, from browsers and apps; needs the extra `webrtc`."""
 
@@ -204,6 +204,10 @@ class WebRTC(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 30.0
 
 
+class Compat(Struct, frozen=True, forbid_unknown_fields=True):
+    """Faithful quirks that most clients can do without."""
+
+    announce_conversation: Annotated[
         bool,
         Meta(description="Send `conversation.created` to beta and preview clients, as the first weeks of beta did."),
     ] = False
@@ -235,11 +239,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     ] = field(default_factory=dict)
     session: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)
+    webrtc: WebRTC = field(default_factory=WebRTC)
     compat: Compat = field(default_factory=Compat)
     weights: Weights = field(default_factory=Weights)
 
     def model_names(self) -> tuple[str, ...]:
-    webrtc: WebRTC = field(default_factory=WebRTC)
         """The model names to show: those of `[models]`, and the customary ones unless only the listed count."""
         listed = tuple(self.models)
         if self.server.strict_models and listed:

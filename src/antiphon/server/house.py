@@ -24,11 +24,12 @@ from antiphon.server.pool import EnginePool, NotReady, State
 from antiphon.server.routes import routes
 from antiphon.transports.admission import Gate
 from antiphon.transports.auth import Keys
+from antiphon.transports.listening import Tls
 from antiphon.transports.rest import Mint
 from antiphon.transports.secrets import Secrets
-
 from antiphon.transports.webrtc.desk import Desk
 from antiphon.transports.webrtc.options import WebRTCOptions
+
 ENGINES_FAILED = 1011
 """The close code of a session that found no engines: an internal error, as the protocol has it."""
 
@@ -54,6 +55,7 @@ class House:
         self.config = config
         self._secrets = Secrets(lambda: datetime.now(UTC).timestamp())
         self.keys = Keys(read_keys(config.server))
+        self.tls = tls_of(config)
         self.pool = EnginePool(config, store_of(config).path_of)
         self.watch = Watch(time.monotonic)
         self.metrics = PrometheusMeter(self.pool.waiting) if config.server.metrics else None
@@ -63,9 +65,9 @@ class House:
         self.app = RealtimeApp(
             engines=self.pool.set_for, meter=meter, options=options_of(config), recordings=self.recordings
         )
+        self.desk = Desk(self.serve_link, webrtc_of(config))
         self.asgi = Starlette(routes=routes(self), lifespan=self._lifespan)
         self._is_draining = False
-        self.desk = Desk(self.serve_link, webrtc_of(config))
 
     @property
     def status(self) -> str:
@@ -141,10 +143,22 @@ class House:
                 warming.cancel()
         finally:
             await self.drain(0)
+            await self.desk.stop()
             await self.pool.stop()
             if self.recordings is not None:
-            await self.desk.stop()
                 await asyncio.to_thread(self.recordings.stop)
+
+
+def tls_of(config: Config) -> Tls | None:
+    """What to serve TLS with; None for plain sockets. Raises `SetupError` for one file without the other."""
+    certificate, key = config.server.tls_certificate, config.server.tls_key
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("server", "TLS needs both a certificate and its key.", "give tls_certificate and tls_key")
+    tls = Tls(str(Path(certificate).expanduser()), str(Path(key).expanduser()))
+    tls.check()
+    return tls
 
 
 def store_of(config: Config) -> Store:

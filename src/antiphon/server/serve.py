@@ -19,7 +19,7 @@ def serve(config: Config, *, listening: Callable[[House, str], None]) -> None:
     check_bind(config.server.host, read_keys(config.server))
     house = House(config)
     with bound(config.server.host, config.server.port) as sock:
-        server = uvicorn_server(house.asgi)
+        server = uvicorn_server(house.asgi, house.tls)
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_run(server, house, sock, lambda: listening(house, address_of(sock))))
     if house.pool.failure is not None:

@@ -5,7 +5,9 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -23,6 +25,27 @@ LAST_REQUESTS_S = 5.0
 
 class Unbindable(SetupError):
     """The address cannot be listened on."""
+
+
+class BadCertificate(SetupError):
+    """The certificate or its key cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM: a certificate with those that sign it, and its key."""
+
+    certificate: str
+    key: str
+
+    def check(self) -> None:
+        """Raise `BadCertificate` where a server could not use them."""
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            why = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+            message = f"TLS cannot be served with {self.certificate} and {self.key}: {why}."
+            raise BadCertificate(message, "both are PEM files, and the key has no password") from None
 
 
 @contextlib.contextmanager
@@ -57,8 +80,8 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def uvicorn_server(asgi: Any) -> QuietServer:
-    """A server for an ASGI application, as the WebSocket transport needs it."""
+def uvicorn_server(asgi: Any, tls: Tls | None = None) -> QuietServer:
+    """A server for an ASGI application, as the WebSocket transport needs it; `tls` was checked."""
     config = uvicorn.Config(
         asgi,
         ws="websockets-sansio",
@@ -71,6 +94,8 @@ def uvicorn_server(asgi: Any) -> QuietServer:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=round(LAST_REQUESTS_S),
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
     return QuietServer(config)
 
