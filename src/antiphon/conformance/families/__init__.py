@@ -4,9 +4,29 @@ from collections.abc import Collection
 from typing import Final
 
 from antiphon.conformance.case import Case
-from antiphon.conformance.families import connect, errors, items, session
+from antiphon.conformance.families import (
+    auth,
+    buffer,
+    cancel,
+    connect,
+    dialects,
+    errors,
+    items,
+    out_of_band,
+    responses,
+    rest,
+    session,
+    tools,
+    transcription,
+    truncation,
+    vad,
+)
 
-ALL: Final[tuple[Case, ...]] = (*connect.CASES, *session.CASES, *items.CASES, *errors.CASES)
+ALL: Final[tuple[Case, ...]] = (
+    *(*connect.CASES, *auth.CASES, *session.CASES, *items.CASES, *buffer.CASES, *vad.CASES),
+    *(*responses.CASES, *tools.CASES, *out_of_band.CASES, *cancel.CASES, *truncation.CASES),
+    *(*transcription.CASES, *dialects.CASES, *rest.CASES, *errors.CASES),
+)
 """Every case."""
 
 NAMES: Final = tuple(dict.fromkeys(case.family for case in ALL))

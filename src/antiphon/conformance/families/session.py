@@ -1,18 +1,12 @@
 """`session.update`: what changes, what is shown again, what is refused."""
 
-from typing import Any, Final
+from typing import Any
 
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import OBSERVED, SCHEMA, case, cases_in, thread
 from antiphon.conformance.expect import field, holds, same, within
 from antiphon.conformance.probe import Probe
-
-TOOL: Final = {
-    "type": "function",
-    "name": "get_weather",
-    "description": "Tells the weather.",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-}
+from antiphon.conformance.prompts import HELLO, WEATHER
 
 
 async def _refused(probe: Probe, code: str, param: str, **session: Any) -> None:
@@ -102,7 +96,7 @@ async def no_detection(bench: Bench) -> None:
 @case(SCHEMA)
 async def clears(bench: Bench) -> None:
     """Instructions are cleared by `""`, and tools by `[]`."""
-    async with bench.session(instructions="Be brief.", tools=[TOOL]) as probe:
+    async with bench.session(instructions="Be brief.", tools=[WEATHER]) as probe:
         session = await probe.update(instructions="", tools=[])
         within(session, {"instructions": "", "tools": []}, "session.updated")
 
@@ -111,8 +105,8 @@ async def clears(bench: Bench) -> None:
 async def keeps_tools(bench: Bench) -> None:
     """A function tool comes back as it was set."""
     async with bench.session() as probe:
-        session = await probe.update(tools=[TOOL], tool_choice="required")
-        within(session, {"tools": [TOOL], "tool_choice": "required"}, "session.updated")
+        session = await probe.update(tools=[WEATHER], tool_choice="required")
+        within(session, {"tools": [WEATHER], "tool_choice": "required"}, "session.updated")
 
 
 @case(OBSERVED)
@@ -169,7 +163,7 @@ async def unknown_key(bench: Bench) -> None:
 async def unknown_tool_key(bench: Bench) -> None:
     """An unknown key of a tool is `unknown_parameter` at its path, too."""
     async with bench.session() as probe:
-        await _refused(probe, "unknown_parameter", "session.tools[0].meta", tools=[{**TOOL, "meta": {}}])
+        await _refused(probe, "unknown_parameter", "session.tools[0].meta", tools=[{**WEATHER, "meta": {}}])
 
 
 @case(OBSERVED)
@@ -240,7 +234,7 @@ async def other_kind(bench: Bench) -> None:
 async def voice_is_fixed(bench: Bench) -> None:
     """Another voice is refused, `cannot_update_voice`, once the session has spoken."""
     async with bench.session() as probe:
-        await probe.ask("Say hello to the caller in one short sentence.")
+        await probe.ask(HELLO)
         (await probe.answer()).completed()
         voice = field(await probe.update(), "audio.output.voice")
         same(field(await probe.update(audio={"output": {"voice": voice}}), "audio.output.voice"), voice, "the voice")
