@@ -13,15 +13,9 @@ from speech_clips import CLIPS, chunks, clip, errors, turning_loop
 
 from antiphon.audio.pcm import RATE_HZ, from_float, ms_of, silence
 from antiphon.engines import moonshine, registry
-from antiphon.engines.moonshine import (
-    FASTEST_WORDS_PER_S,
-    PIECE_MAX_S,
-    PIECE_MIN_S,
-    Moonshine,
-    MoonshineOptions,
-    unlooped,
-)
+from antiphon.engines.moonshine import PIECE_MAX_S, PIECE_MIN_S, Moonshine, MoonshineOptions
 from antiphon.engines.registry import SetupError, UnloadableEngine
+from antiphon.engines.repeats import FASTEST_WORDS_PER_S, unlooped
 from antiphon.ports import ASR, EngineError, HearingOptions, Transcript
 
 LONG = list(CLIPS) * 5

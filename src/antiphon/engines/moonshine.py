@@ -1,9 +1,6 @@
 """Speech recognition by Moonshine tiny-en: English, 55 MB of weights that come with its package.
 
-It is no streaming model: each reading takes all of its audio anew, about 30 ms per second of it. So nothing is
-read while the caller speaks, and `settle` reads once, in a thread. A turn that gets long is closed piece by
-piece at its quietest spots; a closed piece is read in the background, once, and its text stands.
-`settle` then has at most `PIECE_MAX_S` left to read.
+It is no streaming model (see `pieces`): a reading takes about 30 ms per second of its audio.
 
 What was measured on real speech, cut by our own turn detection, and is done here:
 - A second of digital silence after the audio: asked at the first quiet frame, the word error rate fell from 5 %
@@ -14,8 +11,6 @@ What was measured on real speech, cut by our own turn detection, and is done her
 
 import ctypes
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +21,11 @@ from moonshine_voice.errors import MoonshineError, check_error
 from moonshine_voice.moonshine_api import TranscriptC
 from moonshine_voice.transcriber import Transcriber
 
-from antiphon.audio.pcm import BYTES_PER_MS, RATE_HZ, SAMPLE_BYTES, to_float
+from antiphon.audio.pcm import BYTES_PER_MS, RATE_HZ, to_float
 from antiphon.audio.resample import whole_float
+from antiphon.engines.pieces import Cutting, PiecewiseHearing
 from antiphon.engines.registry import EngineSpec, SetupError
+from antiphon.engines.repeats import unlooped
 from antiphon.engines.worker import Worker
 from antiphon.ports import EngineError, HearingOptions, Transcript
 
@@ -43,17 +40,9 @@ PIECE_MAX_S = 12
 """A longer stretch is cut. Whole turns of 25 to 44 s read at once had 4.5 % wrong words, so cut 1.1 %."""
 PIECE_MIN_S = 6
 """A cut leaves at least this much; pieces of 3 to 6 s had 3.1 % wrong words."""
-CUT_FRAME_MS = 20
-CUT_FRAMES = 15
-"""A cut lies in the middle of the quietest 300 ms."""
 
 NOTHING = "You"
 """What the model says when there was nothing; a real "you" has a mark after it."""
-
-FASTEST_WORDS_PER_S = 4.5
-"""Nobody speaks faster for long; only beyond it are repetitions looked for."""
-LOOP_REPEATS = 3
-LOOP_WORDS = 8
 
 OPTIONS = {"vad_threshold": "0.0", "transcription_interval": "0.0", "return_audio_data": "false"}
 """Moonshine's own voice detection stays out of it: it puts stray words at the start of turns."""
@@ -93,9 +82,13 @@ class Moonshine:
             await self._worker.run(model.close)
         self._worker.stop()
 
-    def open(self, options: HearingOptions) -> "MoonshineHearing":  # noqa: ARG002 -- the port has it
-        """Begin an utterance. The model knows English alone and takes no hints: `options` change nothing."""
-        return MoonshineHearing(self, self._worker, self.options)
+    def open(self, options: HearingOptions) -> PiecewiseHearing:  # noqa: ARG002 -- the port has it
+        """Begin an utterance. The model knows English alone and takes no hints: `options` change nothing.
+
+        Its `settle` takes 90 ms for 3 s, 300 ms for 11 s on one core.
+        """
+        cutting = Cutting(PIECE_MAX_S, PIECE_MIN_S, self.options.partials_ms)
+        return PiecewiseHearing(self._worker, lambda pcm: Transcript(self.read(pcm), language="en"), cutting)
 
     def read(self, pcm: bytes | bytearray) -> str:
         """The words in one piece of audio; call it in the worker's thread only."""
@@ -113,126 +106,11 @@ class Moonshine:
         return unlooped(text, len(heard) / MODEL_RATE_HZ)
 
 
-@dataclass(slots=True)
-class _Piece:
-    """A closed stretch of an utterance; its audio is kept until it was read."""
-
-    pcm: bytes
-    text: str | None = None
-
-
-class MoonshineHearing:
-    """One utterance. Its audio is gathered on the event loop; pieces are read in the worker's thread."""
-
-    def __init__(self, engine: Moonshine, worker: Worker, options: MoonshineOptions) -> None:
-        self._engine = engine
-        self._worker = worker
-        self._partial_bytes = options.partials_ms * BYTES_PER_MS
-        self._pieces: list[_Piece] = []
-        self._rest = bytearray()
-        self._fed = 0
-        self._partial_due = self._partial_bytes
-        self._heard = Transcript("")
-        self._told = ""
-        self._is_open = True
-
-    async def feed(self, pcm: bytes) -> Transcript | None:
-        """Gather audio. Texts that came up meanwhile are given: of closed pieces, or passing ones if wished."""
-        self._rest += pcm
-        self._fed += len(pcm)
-        while len(self._rest) > PIECE_MAX_S * RATE_HZ * SAMPLE_BYTES:
-            self._close_piece()
-        if self._partial_bytes and self._fed >= self._partial_due:
-            self._partial_due = self._fed + self._partial_bytes
-            self._worker.submit(self._listen, tuple(self._pieces), bytes(self._rest))
-        return self._news()
-
-    async def settle(self) -> Transcript:
-        """Read what no piece holds yet; 90 ms for 3 s, 300 ms for 11 s on one core."""
-        return await self._worker.run(self._read, tuple(self._pieces), bytes(self._rest))
-
-    async def close(self) -> None:
-        """Forget the audio; what waits to be read is passed over."""
-        self._is_open = False
-        self._rest.clear()
-        self._pieces.clear()
-
-    def _close_piece(self) -> None:
-        """Cut the rest at its quietest spot, and have the piece before it read."""
-        end = _quietest(self._rest[: PIECE_MAX_S * RATE_HZ * SAMPLE_BYTES])
-        self._pieces.append(_Piece(bytes(self._rest[:end])))
-        del self._rest[:end]
-        self._worker.submit(self._listen, tuple(self._pieces))
-
-    def _news(self) -> Transcript | None:
-        """The text that came up since the last one was given."""
-        heard = self._heard
-        if heard.text == self._told:
-            return None
-        self._told = heard.text
-        return heard
-
-    def _listen(self, pieces: Sequence[_Piece], rest: bytes | None = None) -> None:
-        """Read in the background; without `rest` the text is of closed pieces alone, and stands."""
-        if self._is_open:
-            self._heard = self._read(pieces, rest)
-
-    def _read(self, pieces: Sequence[_Piece], rest: bytes | None) -> Transcript:
-        """In the worker's thread: read what was not, and join all texts.
-
-        A piece that could not be read before is tried again, so that its failure comes out at `settle`.
-        """
-        for piece in pieces:
-            if piece.text is None:
-                piece.text, piece.pcm = self._engine.read(piece.pcm), b""
-        texts = [piece.text or "" for piece in pieces]
-        if rest is not None:
-            texts.append(self._engine.read(rest))
-        return Transcript(" ".join(filter(None, texts)), stable=rest is None, language="en")
-
-
 def make(spec: EngineSpec) -> Moonshine:
     """Make the engine. Raise SetupError for a model that the package does not bring."""
     if spec.url or spec.model not in {None, MODEL}:
         raise SetupError(f'Moonshine has no model "{spec.model or spec.url}".', f"write {spec.name}")
     return Moonshine(spec.text or spec.name, spec.read(MoonshineOptions))
-
-
-def unlooped(text: str, seconds: float) -> str:
-    """Say once what was repeated, where `seconds` are too short for so many words.
-
-    Small recognisers that lost their way repeat some words until their room is full.
-    """
-    words = text.split()
-    if len(words) <= FASTEST_WORDS_PER_S * seconds:
-        return text
-    bare = [word.strip(".,;:!?-…\"'").lower() for word in words]
-    kept: list[str] = []
-    at = 0
-    while at < len(words):
-        size, repeats = _loop(bare, at)
-        kept += words[at : at + size]
-        at += size * repeats
-    return " ".join(kept)
-
-
-def _loop(words: Sequence[str], at: int) -> tuple[int, int]:
-    """How many words, how often one after the other: the loop that begins here, or the one word."""
-    for size in range(1, LOOP_WORDS + 1):
-        repeats = 1
-        while words[at + repeats * size : at + (repeats + 1) * size] == words[at : at + size]:
-            repeats += 1
-        if repeats > LOOP_REPEATS:
-            return size, repeats
-    return 1, 1
-
-
-def _quietest(pcm: bytes | bytearray) -> int:
-    """Where to cut, in bytes: in the quietest spot after `PIECE_MIN_S`."""
-    first = PIECE_MIN_S * 1000 // CUT_FRAME_MS
-    frames = to_float(pcm).reshape(-1, RATE_HZ * CUT_FRAME_MS // 1000)[first:]
-    loudness = np.convolve(np.square(frames).mean(axis=1), np.ones(CUT_FRAMES), "valid")
-    return (first + int(np.argmin(loudness)) + CUT_FRAMES // 2) * CUT_FRAME_MS * BYTES_PER_MS
 
 
 def _load() -> Any:
