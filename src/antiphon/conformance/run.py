@@ -147,6 +147,8 @@ class _Asking:
             message = error.message
         except TimeoutError:
             message = f"the scene was not over after {limit_s:g} s"
+        except Exception as error:  # noqa: BLE001 -- a server may send anything; what no scene can read is wrong
+            message = f"what came makes no sense: {type(error).__name__}: {error}"
         else:
             return Outcome.PASSED, ""
         return (Outcome.ADVICE if case.is_advice else Outcome.FAILED), message
@@ -158,7 +160,7 @@ class _Asking:
             if each.judge is None or each.id in self.broken:
                 continue
             for link in by_link(lines):
-                if wrong := each.judge(link):
+                if wrong := _wrong_in(each, link):
                     self.broken[each.id] = (f"{name}: {wrong[0]}", link)
                     break
 
@@ -181,3 +183,10 @@ def judge(traces: Iterable[tuple[str, Sequence[Line]]], laws: Sequence[Case]) ->
     for name, lines in traces:
         asking.judge(name, lines)
     return [asking.judged(each) for each in laws]
+
+
+def _wrong_in(law: Case, link: Sequence[Line]) -> Sequence[str]:
+    try:
+        return given(law.judge)(link)
+    except Exception as error:  # noqa: BLE001 -- a server may send anything; what no law can read is wrong
+        return [f"what came makes no sense: {type(error).__name__}: {error}"]

@@ -84,7 +84,7 @@ async def created(bench: Bench) -> None:
     async with bench.written() as probe:
         await probe.ask(HELLO)
         created = (await probe.answer()).created
-        wanted = {"status": "in_progress", "output": [], "usage": None, "status_details": None}
+        wanted: dict[str, Any] = {"status": "in_progress", "output": [], "usage": None, "status_details": None}
         within(created, {**wanted, "object": "realtime.response"}, "response.created")
 
 
