@@ -325,3 +325,13 @@ def test_silence_of_the_caller_is_answered_after_the_idle_timeout() -> None:
     assert session.deadline == 25.0
     play(session, LOUD)
     assert session.deadline == 3600.0
+
+
+def test_a_silent_turn_has_a_transcript_without_words() -> None:
+    """A client that asked for transcripts waits for one per item; nobody has to hear silence for it."""
+    session = new_session(SHOW_WORDS, hearing(turn_detection=ServerVad(idle_timeout_ms=5000)))
+    play(session, ResponseCreate(), says("resp_1", ("Hello.", 1000)), finishes("resp_1"), at=10.0)
+    play(session, silence(6016))
+
+    (completed,) = [line for line in told(play(session, Tick(), at=16.0)) if "transcription" in line]
+    assert completed == 'conversation.item.input_audio_transcription.completed item_2 "" 7s'

@@ -328,7 +328,7 @@ def test_not_idle_while_a_turn_is_open() -> None:
 
 
 def test_idle() -> None:
-    """A turn of silence, which is not recognised, and an answer to it; then the timer starts again."""
+    """A turn of silence, whose words are known without hearing it, and an answer to it; then the timer starts again."""
     session = new_session(IDLE, TEXT, SHOW_WORDS)
     answered(session)
     assert play(session, Tick(), at=14.9) == []
@@ -338,6 +338,7 @@ def test_idle() -> None:
         input_audio_buffer.committed           after item_1 item_2
         conversation.item.added                after item_1 item_2 user completed input_audio ?
         conversation.item.done                 after item_1 item_2 user completed input_audio ?
+        conversation.item.input_audio_transcription.completed   item_2 "" 0s
         response.created                       resp_2 in_progress
         Respond                                resp_2
     """)

@@ -80,3 +80,9 @@ def test_forgotten_sound() -> None:
     speech.forget()
 
     assert (speech.audio_ms, speech.transcript) == (0, "Hello.")
+
+
+@pytest.mark.parametrize(("end_ms", "heard"), [(0, ""), (500, "今日"), (1000, "今日は晴")])
+def test_without_spaces_every_character_is_a_word(end_ms: int, heard: str) -> None:
+    """Where a script has no spaces, cutting at them would lose the whole sentence."""
+    assert spoken(("今日は晴れです。", 2000)).truncate(end_ms) == heard

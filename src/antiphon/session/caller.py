@@ -205,8 +205,8 @@ class Caller:
         yield Send(tell.InputAudioBufferCommitted(previous_item_id=previous, item_id=item_id))
         yield from announced(self._conversation, entry)
         yield Report(TurnEnded(self._settings.session_id, item_id, ms_of(pcm), silence_ms))
-        if words is None:
-            yield from self._words.commit(entry, config.input.transcription, now, logprobs=bool(config.include))
+        told = self._words.commit if words is None else self._words.silent
+        yield from told(entry, config.input.transcription, now, logprobs=bool(config.include))
 
     def clear(self) -> Iterator[Effect]:
         """Forget what was heard and not committed, and the turn in it."""

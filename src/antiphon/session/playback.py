@@ -4,6 +4,8 @@ Every piece of audio comes with the span of the transcript that it speaks; piece
 Cutting the audio then cuts the words: whole sentences by their audio, inside one in proportion.
 """
 
+import re
+
 from antiphon.audio.pcm import SAMPLE_BYTES, ms_in, samples_in, samples_of
 
 
@@ -53,8 +55,12 @@ class Speech:
         self.pcm = bytearray()
 
 
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+
+
 def _word_end(transcript: str, end: int, first: int) -> int:
-    """Back to the last whole word: half a word was not understood."""
-    if end < len(transcript) and not transcript[end].isspace():
-        return max(transcript.rfind(" ", first, end), first)
-    return end
+    """Back to the last whole word: half a word was not understood. Without spaces, every character is one."""
+    if end >= len(transcript) or transcript[end].isspace() or UNSPACED.match(transcript, end):
+        return end
+    return max(transcript.rfind(" ", first, end), first)

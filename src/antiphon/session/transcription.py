@@ -121,6 +121,16 @@ class Transcriptions:
         elif track.is_shown:
             yield from self._delta(entry.id, track, track.stable)
 
+    def silent(
+        self, entry: Entry, config: Transcription | None, now: float, *, logprobs: bool = False
+    ) -> Iterator[Effect]:
+        """The item in the conversation is known to hold no words: nobody has to hear it."""
+        if config is not None:
+            track = Track(_options(config, logprobs=logprobs), samples_of(entry.pcm), settled_at=now)
+            track.is_shown = track.is_closing = True
+            self._tracks[entry.id] = track
+            yield from self._complete(track, entry, Transcript(""), now)
+
     def _settle(self, item_id: str, track: Track, *, last: bool = True) -> Iterator[Effect]:
         track.cut, track.text, track.is_closing = track.samples, None, last
         yield Settle(item_id, track.samples, last=last)
