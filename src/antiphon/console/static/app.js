@@ -22,6 +22,7 @@ class App {
   constructor() {
     this.key = this.#keyInAddress();
     this.phase = "idle";
+    this.isTouched = window.matchMedia("(pointer: coarse)").matches;
     this.story = new Story();
     this.tape = new Tape();
     this.anchors = [];
@@ -385,6 +386,7 @@ class App {
   #dress() {
     const look = this.#look();
     const talk = $("#talk");
+    $("#export").disabled = this.events.entries.length === 0;
     if (this.looked === JSON.stringify(look)) return;
     this.looked = JSON.stringify(look);
     talk.dataset.look = look.name;
@@ -392,18 +394,17 @@ class App {
     $("#talk-label").textContent = look.label;
     $("#talk-hint").textContent = look.hint;
     $("#end").hidden = this.phase === "idle";
-    $("#export").disabled = this.events.entries.length === 0;
     for (const radio of document.querySelectorAll("[name=transport]")) radio.disabled = this.phase !== "idle";
     $("#model").disabled = this.phase !== "idle";
     document.body.dataset.phase = this.phase;
   }
 
   #look() {
-    if (this.phase === "idle") return { name: "idle", label: "Start talking", hint: "or press the space bar", isEmpty: this.events.entries.length === 0 };
+    if (this.phase === "idle") return { name: "idle", label: "Start talking", hint: this.isTouched ? "or type a message" : "or press the space bar" };
     if (this.phase === "connecting") return { name: "connecting", label: "Connecting…", hint: "" };
     if (this.via === "sideband") return { name: "text", label: "Attached to a call", hint: "you hear and say nothing; events go both ways" };
     if (!this.wire.hasMicrophone) return { name: "text", label: "In writing", hint: "press to start over with your voice" };
-    if (this.isPushToTalk) return this.isHeld ? { name: "hearing", label: "Speak…", hint: "let go to be answered" } : { name: "held", label: "Hold to talk", hint: "or hold the space bar" };
+    if (this.isPushToTalk) return this.isHeld ? { name: "hearing", label: "Speak…", hint: "let go to be answered" } : { name: "held", label: "Hold to talk", hint: this.isTouched ? "" : "or hold the space bar" };
     if (this.wire.isMuted) return { name: "muted", label: "Muted", hint: "press to go on" };
     return this.story.isSpeaking ? { name: "hearing", label: "You are heard", hint: "press to mute" } : { name: "live", label: this.#answers ? "Answering" : "Listening", hint: this.#answers ? "speak to interrupt" : "just speak" };
   }

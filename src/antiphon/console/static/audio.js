@@ -7,15 +7,15 @@ const WORKLETS = new URL("worklets.js", import.meta.url);
 export class NoMicrophone extends Error {}
 
 const REASONS = {
-  NotAllowedError: "The browser was told not to let this page hear. Allow the microphone beside the address, then try again.",
-  NotFoundError: "There is no microphone on this device.",
+  NotAllowedError: "The browser was told not to let this page hear. Allow the microphone beside the address, then try again. Typing works without it.",
+  NotFoundError: "There is no microphone on this device. Typing works without one.",
   NotReadableError: "Another program holds the microphone, or the system keeps it from the browser.",
 };
 
 /** The microphone's stream. Raises `NoMicrophone`. */
 export async function microphone() {
   if (!window.isSecureContext || !navigator.mediaDevices) {
-    throw new NoMicrophone("Browsers give a microphone only to https pages and to localhost. Open the console by one of these.");
+    throw new NoMicrophone("Browsers give a microphone only to https pages and to localhost. Open the console by one of these, or type.");
   }
   try {
     return await navigator.mediaDevices.getUserMedia({

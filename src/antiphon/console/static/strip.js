@@ -1,6 +1,7 @@
 // The strip: both voices as a waveform, the VAD's score over it, and where the server held somebody to be speaking.
 
-const WINDOW_MS = 9000;
+const WIDE_PX = 600;
+const PIXELS_PER_S = { wide: 140, narrow: 90 };
 const BAR_MS = 40;
 const BURST_MS = 160;
 const KEPT = 1000;
@@ -78,7 +79,8 @@ export class Strip {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
     const now = this.runs ? performance.now() : (this.frozen ?? performance.now());
-    const x = (at) => width - ((now - at) / WINDOW_MS) * width;
+    this.rate = (width < WIDE_PX ? PIXELS_PER_S.narrow : PIXELS_PER_S.wide) / 1000;
+    const x = (at) => width - (now - at) * this.rate;
     this.#spans(context, x, height, now);
     this.#wave(context, x, width, height);
     this.#scores(context, x, width, height);
@@ -94,7 +96,7 @@ export class Strip {
 
   #wave(context, x, width, height) {
     const middle = height / 2;
-    const bar = Math.max(1.5, (BAR_MS / WINDOW_MS) * width - 1.5);
+    const bar = BAR_MS * this.rate * 0.68;
     context.fillStyle = this.colours.line;
     context.fillRect(0, middle - 0.5, width, 1);
     for (const [way, sign] of [["in", -1], ["out", 1]]) {
