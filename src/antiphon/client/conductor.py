@@ -49,7 +49,7 @@ class Conductor:
                 await self._line.connection.send(cut)
         match event:
             case ev.Error():
-                self._refused(event.error)
+                await self._refused(event.error)
             case ev.SessionUpdated():
                 self._updated()
             case ev.ConversationItemAdded() | ev.ConversationItemCreated():
@@ -84,11 +84,14 @@ class Conductor:
         if reply:
             reply.add(piece)
 
-    def _refused(self, error: ErrorDetail) -> None:
+    async def _refused(self, error: ErrorDetail) -> None:
         update = self.updates.pop(error.event_id or "", None)
         if update:
             update.set_exception(refusal(error))
-        elif not self.replies.refused(error) and error.code not in HARMLESS:
+        elif self.replies.refused(error):
+            if not self._is_busy:
+                await self._go_on()
+        elif error.code not in HARMLESS:
             self.turns.put(error)
 
     def _updated(self) -> None:
@@ -118,13 +121,20 @@ class Conductor:
 
     # Asking.
 
-    async def ask(self, reply: Reply, item: Item | None, params: ResponseParams) -> None:
-        """Add an item and ask for a response, as soon as none runs. Raise ClientError where that cannot be."""
+    async def ask(self, reply: Reply, question: Item | None, params: ResponseParams) -> None:
+        """Ask for a response as soon as none runs; `question` is added then. Raise ClientError where that cannot be."""
+        item_id = id_of(question) if question else None
+        await self._wish(Asked(reply, params, item_id, question))
+
+    async def _wish(self, asked: Asked, *first: Item) -> None:
+        """Send what is to be sent first, and ask then or later."""
         name = new_id("event")
-        self.replies.asked[name] = Asked(reply, id_of(item) if item else None, params)
+        self.replies.asked[name] = asked
         try:
-            if item:
-                await self._line.send(ConversationItemCreate(event_id=name, item=item))
+            asked.is_held = True
+            for item in first:
+                await self._line.send(ConversationItemCreate(item=item))
+            asked.is_held = False
             await self._respond(name)
         except ClientError:
             self.replies.asked.pop(name, None)
@@ -133,15 +143,19 @@ class Conductor:
     async def _respond(self, name: str) -> None:
         """Ask now, unless a response runs: its end is another occasion."""
         asked = self.replies.asked.get(name)
-        if asked is None or (self._is_busy and asked.params.conversation != "none"):
+        if asked is None or asked.is_sent or (self._is_busy and asked.params.conversation != "none"):
             return
         asked.is_sent = True
+        question, asked.question = asked.question, None
+        if question:
+            await self._line.send(ConversationItemCreate(event_id=name, item=question))
         metadata = {**(asked.params.metadata or {}), METADATA_KEY: name}
         await self._line.send(ResponseCreate(event_id=name, response=structs.replace(asked.params, metadata=metadata)))
 
     @property
     def _is_busy(self) -> bool:
-        return any(response.conversation_id is not None for response in self._view.active)
+        runs = any(response.conversation_id is not None for response in self._view.active)
+        return runs or self.replies.is_asking
 
     async def _ended(self, response: ResponseView) -> None:
         reply = self.replies.running.pop(response.id, None)
@@ -151,6 +165,10 @@ class Conductor:
             self._start(self._call(reply, calls))
         elif reply:
             reply.end()
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        """Nothing runs: ask for what waits."""
         with suppress(ConnectionLost):  # who receives is told why
             for name in self.replies.due():
                 await self._respond(name)
@@ -176,8 +194,6 @@ class Conductor:
             for call, output in zip(calls, outputs, strict=True)
         ]
         try:
-            for item in told[:-1]:
-                await self._line.send(ConversationItemCreate(item=item))
-            await self.ask(reply, told[-1], ResponseParams())
+            await self._wish(Asked(reply, ResponseParams(), told[-1].id or None), *told)
         except ClientError as failure:
             reply.end(failure)

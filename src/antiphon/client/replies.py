@@ -12,6 +12,7 @@ from typing import Final
 from antiphon.client.errors import ClientError, Refused
 from antiphon.client.views import ItemView, ResponseView
 from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.items import Item
 from antiphon.protocol.response import ResponseParams, ResponseStatus
 
 METADATA_KEY: Final = "antiphon_reply"
@@ -148,9 +149,13 @@ class Asked:
     """A response that is wished for and has not begun."""
 
     reply: Reply
-    item_id: str | None
-    """The newest item that it is to answer."""
     params: ResponseParams
+    item_id: str | None = None
+    """The newest item that it is to answer."""
+    question: Item | None = None
+    """That item, as long as it is to be sent first."""
+    is_held: bool = False
+    """Whether what it is to answer is still being sent."""
     is_sent: bool = False
     """Whether the server was asked; not while another response runs."""
     is_seen: bool = False
@@ -180,12 +185,12 @@ class Replies:
             asked.is_seen = asked.is_seen or asked.item_id == item_id
 
     def began(self, response: ResponseView) -> Reply | None:
-        """A response has begun. Its reply, where nobody has asked for it."""
+        """A response has begun. Its reply, where nobody has asked for it, be it that he was refused meanwhile."""
         asked = self._asked_for(response)
         reply = asked.reply if asked else Reply()
         reply.go_on(response)
         self.running[response.id] = reply
-        if asked:
+        if asked or METADATA_KEY in response.metadata:
             return None
         self.owed = max(0, self.owed - 1)
         for waiting in self.asked.values():
@@ -199,6 +204,11 @@ class Replies:
         if not self.echoes and not self.owed:
             name = self._longest_waiting
         return self.asked.pop(name, None) if name else None
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a response of the conversation was asked for and has not begun."""
+        return any(asked.is_sent and asked.params.conversation != "none" for asked in self.asked.values())
 
     @property
     def _longest_waiting(self) -> str | None:
@@ -220,8 +230,8 @@ class Replies:
         return True
 
     def due(self) -> list[str]:
-        """A response has ended: what is to be asked for now, less what was answered without being asked for."""
-        waiting = [name for name, asked in self.asked.items() if not asked.is_sent]
+        """Names of what may be asked for now, less what was answered without being asked for."""
+        waiting = [name for name, asked in self.asked.items() if not (asked.is_sent or asked.is_held)]
         for name in waiting:
             overtaken_by = self.asked[name].overtaken_by
             if overtaken_by:
@@ -229,8 +239,8 @@ class Replies:
         return [name for name in waiting if name in self.asked]
 
     def fail(self, failure: ClientError) -> list[str]:
-        """Nothing of all this will come any more. Items that were never answered."""
-        unanswered = [asked.item_id for asked in self.asked.values() if asked.item_id]
+        """Nothing of all this will come any more. Ids of questions that were never answered."""
+        unanswered = [asked.item_id for asked in self.asked.values() if asked.item_id and not asked.reply.responses]
         waiting = [asked.reply for asked in self.asked.values()]
         for reply in (*waiting, *self.running.values(), *self.calling):
             reply.end(failure)

@@ -133,7 +133,7 @@ class Session:
         """
         part = InputText(text=question) if isinstance(question, str) else InputAudio(audio=question)
         item = Message(id=new_id("item"), role="user", content=(part,))
-        return Reply(partial(self._conductor.ask, item=item, params=params or ResponseParams()))
+        return Reply(partial(self._conductor.ask, question=item, params=params or ResponseParams()))
 
     async def speak(self, pcm: bytes, *, is_paced: bool = True) -> None:
         """Say something aloud; `listen` tells what comes of it. Raise ClientError.

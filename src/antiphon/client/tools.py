@@ -137,7 +137,7 @@ def _field(parameter: inspect.Parameter, hint: Any) -> tuple[Any, ...]:
     default = parameter.default
     if default is inspect.Parameter.empty:
         return (parameter.name, hint)
-    if isinstance(default, list | dict | set):  # shared by all calls otherwise
+    if default and isinstance(default, list | dict | set):  # shared by all calls otherwise
         return (parameter.name, hint, msgspec.field(default_factory=partial(type(default), default)))
     return (parameter.name, hint, default)
 
