@@ -97,7 +97,7 @@ class RtcCaller:
                 return
             samples = frame.to_ndarray().reshape(-1, len(frame.layout.channels))
             async with self._sounded:
-                self.heard.append(samples[:, 0].astype(np.int16))
+                self.heard.append(np.repeat(samples[:, 0].astype(np.int16), LINE_HZ // frame.sample_rate))
                 self._sounded.notify_all()
 
     async def until_heard(self, seconds: float) -> Line:
