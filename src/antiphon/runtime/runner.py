@@ -7,7 +7,6 @@ have left it. Audio is scored then, if anybody wants scores; nothing overtakes a
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from antiphon.facts import EngineFailed, Meter, Traffic
 from antiphon.faults import log_fault
@@ -214,7 +213,7 @@ class Runner:
     async def _hear(self, news: Heard) -> None:
         """Tell the core of audio, with its scores."""
         if self._core.wants_scores:
-            self._handle(replace(news, scores=await self._scores(news.pcm)))
+            self._handle(Heard(news.origin, news.pcm, await self._scores(news.pcm), news.event_id))
         elif not _is_refused(self._handle(news)):
             self._stream.skip(news.pcm)
 
