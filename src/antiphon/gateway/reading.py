@@ -158,8 +158,10 @@ def _secret(path: tuple[str, ...], holder: Key | Upstream, environ: Mapping[str,
         except (OSError, UnicodeDecodeError):
             key = ""
         hint = f"check the file {holder.key_file}"
+    elif holder.key is not None:
+        key, hint = holder.key, "give it a value, or leave it out"
     else:
-        return holder.key
+        return None
     if not key.strip():
         raise BadSetting(path, f"The key of `{'.'.join(path)}` cannot be read.", hint)
     return key.strip()

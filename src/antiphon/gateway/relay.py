@@ -12,14 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from antiphon.dialects.detect import AZURE_PARAMETER
+from antiphon.dialects.detect import AZURE_PARAMETER, machine
 from antiphon.faults import log_fault
 from antiphon.gateway import errors
 from antiphon.gateway.accounts import Account, Accounts
 from antiphon.gateway.figures import Figures
-from antiphon.gateway.passing import Passing, Same
+from antiphon.gateway.passing import Passing, Same, Translation
 from antiphon.gateway.session import Ends, Goodbye, Session
 from antiphon.gateway.settings import Alias, RelayConfig
+from antiphon.gateway.translating import Translated
 from antiphon.gateway.upstreams import Leg, NoneLeft, Upstreams, Wanted
 from antiphon.link import Link, Scope
 from antiphon.protocol import errors as wire_errors
@@ -29,7 +30,6 @@ from antiphon.recording import About, Recorder, Recordings
 
 GOING_AWAY: Final = 1001
 TRY_AGAIN_LATER: Final = 1013
-BAD_REQUEST: Final = 4000
 INTERNAL_ERROR: Final = 1011
 
 WATCH_S: Final = 5.0
@@ -82,8 +82,8 @@ class Relay:
     async def __call__(self, link: Link) -> None:
         """Serve one link to its end."""
         account = self._accounts[link.scope.principal]
-        alias = self._config.alias_of(link.scope.model or "")
-        refusal = self._refusal(account, alias, link.scope)
+        alias = self._config.alias_of(link.scope.model) if link.scope.model is not None else None
+        refusal = self._refusal(account)
         if refusal is not None:
             await self._refuse(link, *refusal)
             return
@@ -115,14 +115,12 @@ class Relay:
         if self._recordings is not None:
             await asyncio.to_thread(self._recordings.stop)
 
-    def _refusal(self, account: Account, alias: Alias | None, scope: Scope) -> tuple[ErrorDetail, int] | None:
+    def _refusal(self, account: Account) -> tuple[ErrorDetail, int] | None:
         """Why a session is not even begun, and the close code; else the account has counted it."""
         if not self._is_accepting:
             return errors.shutting_down(), GOING_AWAY
         if self.sessions >= self._config.relay.max_sessions:
             return wire_errors.too_many_sessions(self._config.relay.max_sessions), TRY_AGAIN_LATER
-        if alias is None and scope.model is not None:
-            return wire_errors.unknown_model(scope.model), BAD_REQUEST
         error = account.begin()
         return None if error is None else (error, TRY_AGAIN_LATER)
 
@@ -134,8 +132,7 @@ class Relay:
 
     async def _serve(self, link: Link, account: Account, alias: Alias | None) -> None:
         scope = link.scope
-        query = {name: value for name, value in scope.query.items() if name not in OWN_PARAMETERS}
-        wanted = Wanted(scope.dialect, alias.model if alias else None, alias.upstream if alias else None, query)
+        wanted = _wanted(scope, alias)
         async with AsyncExitStack() as stack:
             self._opening += 1
             try:
@@ -151,7 +148,7 @@ class Relay:
         recorder = self._recorder(link.scope, leg)
         renamed = (link.scope.model or "", wanted.model or "")
         alias = None if renamed[0] == renamed[1] else renamed
-        passing = Passing(Same(), account, self._figures.usage, alias)
+        passing = Passing(_translation(link.scope, leg), account, self._figures.usage, alias)
         ends = Ends(link, leg, self._figures.to_upstream, self._figures.to_client, recorder)
         session = Session(ends, passing, self._clock)
         began, key = self._clock(), (link.scope.dialect, leg.upstream.name)
@@ -194,6 +191,21 @@ class Relay:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
                     await self._none_left.wait()
+
+
+def _wanted(scope: Scope, alias: Alias | None) -> Wanted:
+    query = {name: value for name, value in scope.query.items() if name not in OWN_PARAMETERS}
+    if scope.intent is not None:
+        query["intent"] = scope.intent
+    if alias is None:
+        return Wanted(scope.dialect, None, query=query, session=scope.session)
+    return Wanted(scope.dialect, alias.model, alias.upstream, query, scope.session)
+
+
+def _translation(scope: Scope, leg: Leg) -> Translation:
+    if scope.dialect == leg.upstream.dialect:
+        return Same()
+    return Translated(machine(scope.dialect, session=scope.session), leg.older)
 
 
 def _reason(error: ErrorDetail) -> str:

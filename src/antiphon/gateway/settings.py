@@ -24,9 +24,9 @@ class Upstream(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="What it speaks; by default what the address tells. Clients of another are translated."),
     ] = None
     priority: Annotated[int, Meta(ge=0, description="Lower ones are tried first; equals share the sessions.")] = 0
-    key: Annotated[str | None, Meta(min_length=1, description="The operator's key for it.")] = None
-    key_env: Annotated[str | None, Meta(min_length=1, description="The variable that holds the key.")] = None
-    key_file: Annotated[str | None, Meta(min_length=1, description="The file that holds the key.")] = None
+    key: Annotated[str | None, Meta(description="The operator's key for it.")] = None
+    key_env: Annotated[str | None, Meta(description="The variable that holds the key.")] = None
+    key_file: Annotated[str | None, Meta(description="The file that holds the key.")] = None
 
 
 class Alias(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,9 +39,9 @@ class Alias(Struct, frozen=True, forbid_unknown_fields=True):
 class Key(Struct, frozen=True, forbid_unknown_fields=True):
     """A key that clients show, and what it may use. 0 sets no limit."""
 
-    key: Annotated[str | None, Meta(min_length=1, description="The key.")] = None
-    key_env: Annotated[str | None, Meta(min_length=1, description="The variable that holds the key.")] = None
-    key_file: Annotated[str | None, Meta(min_length=1, description="The file that holds the key.")] = None
+    key: Annotated[str | None, Meta(description="The key.")] = None
+    key_env: Annotated[str | None, Meta(description="The variable that holds the key.")] = None
+    key_file: Annotated[str | None, Meta(description="The file that holds the key.")] = None
     sessions: Annotated[int, Meta(ge=0, description="Sessions at a time.")] = 0
     minutes_per_day: Annotated[float, Meta(ge=0, description="Minutes of sessions in a day of UTC.")] = 0.0
     tokens_per_minute: Annotated[int, Meta(ge=0, description="Tokens per minute, in and out.")] = 0

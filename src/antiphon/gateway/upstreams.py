@@ -15,7 +15,10 @@ from urllib.parse import parse_qsl, urlencode
 from antiphon.client.address import Dialect
 from antiphon.client.connection import Connection, connect
 from antiphon.client.errors import ClientError, ConnectionLost, Unreachable
+from antiphon.client.older import Older
+from antiphon.gateway.configuring import configured
 from antiphon.gateway.frames import MAX_UPSTREAM_FRAME_BYTES, type_of
+from antiphon.protocol.session import SessionUpdateBody
 
 REFUSAL_LIMIT_S: Final = 1.0
 """How long to wait for the close that makes a first `error` final. Servers send both in one go."""
@@ -68,6 +71,8 @@ class Wanted:
     """The only one that will do."""
     query: dict[str, str] = field(default_factory=dict)
     """More of the address: `intent`, for one."""
+    session: SessionUpdateBody | None = None
+    """What the session is to begin with."""
 
 
 @dataclass(slots=True)
@@ -76,6 +81,8 @@ class Leg:
 
     upstream: Upstream
     connection: Connection
+    older: Older | None
+    """How the upstream is spoken to where it does not speak GA."""
     early: list[bytes]
     """What it has said already, to be passed on first."""
 
@@ -127,17 +134,25 @@ class Upstreams:
                 max_frame_bytes=MAX_UPSTREAM_FRAME_BYTES,
             )
         )
+        older = None if upstream.dialect == "ga" else Older()
         try:
             async with asyncio.timeout(self._open_limit_s):
-                first = await connection.receive_raw()
+                early = await _first_words(connection, wanted, older)
         except TimeoutError:
             raise Unreachable(f"{upstream.name} said nothing within {self._open_limit_s:g} s.") from None
-        if first is None:
-            raise Unreachable(f"{upstream.name} closed the connection without a word.")
-        early = [first]
-        if type_of(first) == "error":
-            early += await _after_refusal(connection)
-        return Leg(upstream, connection, early)
+        return Leg(upstream, connection, older, early)
+
+
+async def _first_words(connection: Connection, wanted: Wanted, older: Older | None) -> list[bytes]:
+    """What an upstream says as it opens a session. Raises `ClientError` where it opens none."""
+    first = await connection.receive_raw()
+    if first is None:
+        raise Unreachable("The server closed the connection without a word.")
+    if type_of(first) == "error":
+        return [first, *await _after_refusal(connection)]
+    if wanted.session is not None:
+        return await configured(connection, first, wanted.session, older)
+    return [first]
 
 
 async def _after_refusal(connection: Connection) -> Iterable[bytes]:
