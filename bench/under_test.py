@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,25 @@ def antiphon(flags: Sequence[str], core: int | None = None) -> Iterator[Server]:
     with process(command, core) as child:
         until_it_answers(f"http://127.0.0.1:{port}/readyz", child)
         yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)
+
+
+@contextlib.contextmanager
+def relay(upstream: str, core: int | None = None) -> Iterator[Server]:
+    """Our relay before an upstream, as an operator starts it."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "antiphon"), "relay", "--port", str(port), "--upstream", upstream]
+    with process(command, core) as child:
+        until_it_answers(f"http://127.0.0.1:{port}/readyz", child)
+        yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)
+
+
+@contextlib.contextmanager
+def upstream(core: int | None = None) -> Iterator[str]:
+    """The mock upstream of the relay bench; gives its http address."""
+    port = free_port()
+    with process([sys.executable, str(HERE / "upstream.py"), "--port", str(port)], core) as child:
+        until_it_answers(f"http://127.0.0.1:{port}/", child)
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
@@ -76,9 +95,11 @@ def _pinned(command: list[str], core: int | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def process(command: list[str], core: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    command: list[str], core: int | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A running command, pinned where that is asked for; ended with the block."""
-    with subprocess.Popen(_pinned(command, core), stdout=subprocess.DEVNULL) as child:
+    with subprocess.Popen(_pinned(command, core), stdout=subprocess.DEVNULL, env=env) as child:
         try:
             yield child
         finally:
