@@ -443,6 +443,14 @@ REQUESTS = (
     Request(made(errors.unknown_model, "nope"), 400, {"session": {"type": "realtime", "model": "nope"}}, config=STRICT),
     Request(made(errors.unknown_parameter, "bogus"), 400, {"model": "tone", "bogus": 1}, path="/v1/realtime/sessions"),
     Request(made(errors.unknown_parameter, "bogus"), 400, {"bogus": 1}, path="/v1/realtime/transcription_sessions"),
+    Request(made(errors.bad_call_body), 415, {"sdp": "v=0"}, path="/v1/realtime/calls"),
+    Request(
+        made(errors.bad_offer, "it does not begin with 'v=0'"),
+        400,
+        b"hello",
+        path="/v1/realtime/calls?model=gpt-realtime",
+        headers={"content-type": "application/sdp"},
+    ),
 )
 
 LONGEST_EVENT_ID = "e" * MAX_EVENT_ID_LENGTH
@@ -468,6 +476,10 @@ BY_HAND = {
     "too_many_sessions": (made(errors.too_many_sessions, 1000), "close 1013"),
     "call_unknown": (made(errors.call_unknown, "rtc_…"), "HTTP 404"),
     "too_many_secrets": (made(errors.too_many_secrets), "HTTP 429"),
+    "too_many_calls": (made(errors.too_many_calls, 200), "HTTP 429"),
+    "too_many_half_open": (made(errors.too_many_half_open, 50), "HTTP 429"),
+    "no_media_port": (made(errors.no_media_port), "HTTP 503"),
+    "webrtc_missing": (made(errors.webrtc_missing), "HTTP 501"),
 }
 """Errors with a test of their own, and what follows them."""
 
