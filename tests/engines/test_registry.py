@@ -60,7 +60,7 @@ def test_an_unknown_engine_names_the_installed_ones() -> None:
 
     assert str(caught.value) == (
         'ASR engine "parakeet" is not installed.\n'
-        'hint: install the extra "parakeet", or choose one of: moonshine, openai, tone'
+        'hint: install the extra "parakeet", or choose one of: moonshine, openai, tone, whisper'
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from antiphon.ports import ASR, LLM, TTS, VAD, Engine, Responder, Role, ToolBox, TurnModel
 
-WEIGHTS_ENGINE: Mapping[Role, str] = {"llm": "llama"}
+WEIGHTS_ENGINE: Mapping[Role, str] = {"llm": "llama", "asr": "whisper"}
 """The engine that runs weights which the operator names directly."""
 
 _SPOKEN_ROLE: Mapping[Role, str] = {
@@ -30,8 +30,8 @@ _SPOKEN_ROLE: Mapping[Role, str] = {
     "tools": "tool box",
 }
 
-_EXTRA: Mapping[Role, str] = {"tools": "mcp"}
-"""The extra that brings what our engines of a role need, where it is not `embedded`."""
+_EXTRA: Mapping[str, str] = {"mcp": "mcp", "whisper": "whisper"}
+"""The extra that brings what one of our engines needs, where it is not `embedded`."""
 
 Weights: TypeAlias = Callable[[str], Path]
 """The local path of weights, by their catalogue name."""
@@ -69,7 +69,7 @@ class UnloadableEngine(SetupError):
     def __init__(self, role: Role, name: str, missing: ImportError) -> None:
         super().__init__(
             f'{_SPOKEN_ROLE[role]} "{name}" cannot be loaded: {missing}.',
-            f'pip install "antiphon[{_EXTRA.get(role, "embedded")}]" brings what it needs',
+            f'pip install "antiphon[{_EXTRA.get(name, "embedded")}]" brings what it needs',
         )
 
 
