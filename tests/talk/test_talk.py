@@ -19,7 +19,7 @@ from antiphon.config import Config, Server
 from antiphon.talk import TalkOptions, talk
 from antiphon.testing import TONE, serving
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "talk_to_it.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "client_speech.py"
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +114,7 @@ def test_the_key(tmp_path: Path) -> None:
 
 
 def test_the_example(tmp_path: Path) -> None:
-    """`examples/talk_to_it.py` prints the answer as it comes and keeps its sound."""
+    """`examples/client_speech.py` prints the answer as it comes and keeps its sound."""
     path = recorded(tmp_path / "q.wav", tone(800, 24_000), 24_000)
 
     async def both() -> tuple[bytes, int | None]:
