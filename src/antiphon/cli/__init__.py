@@ -7,6 +7,7 @@ from antiphon.cli.config import app as config_app
 from antiphon.cli.doctor import doctor
 from antiphon.cli.health import health, version
 from antiphon.cli.relay import relay
+from antiphon.cli.replay import replay
 from antiphon.cli.serve import serve
 from antiphon.cli.talk import talk
 from antiphon.cli.weights import listing, pull, remove
@@ -23,6 +24,7 @@ app.command()(serve)
 app.command()(relay)
 app.command()(talk)
 app.command()(check)
+app.command()(replay)
 app.command()(pull)
 app.command("list")(listing)
 app.command("rm")(remove)
