@@ -96,14 +96,18 @@ class Relay:
             account.end()
 
     async def watch(self) -> None:
-        """End sessions that stall, and those whose key has no time left. Runs until it is cancelled."""
+        """Look over the sessions now and then. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(WATCH_S)
-            for one in tuple(self._open):
-                one.session.check(self._config.relay.stall_seconds)
-                error = one.account.out_of_time()
-                if error is not None:
-                    one.session.end(Goodbye(GOING_AWAY, _reason(error), error))
+            self.look_over()
+
+    def look_over(self) -> None:
+        """End sessions that stall, and those whose key has no time left."""
+        for one in tuple(self._open):
+            one.session.check(self._config.relay.stall_seconds)
+            error = one.account.out_of_time()
+            if error is not None:
+                one.session.end(Goodbye(GOING_AWAY, _reason(error), error))
 
     async def stop(self, grace_s: float) -> None:
         """Take no new sessions, let the open ones end for `grace_s`, then end them."""

@@ -121,8 +121,9 @@ class Session:
                 await self._pass_down(data)
                 ends.to_client.count(len(data), clock() - began)
         except ConnectionLost as lost:
-            ends.leg.upstream.failures += 1
-            self.end(_goodbye_after(lost))
+            goodbye = _goodbye_after(lost)
+            ends.leg.upstream.failures += goodbye.code == INTERNAL_ERROR
+            self.end(goodbye)
         else:
             self.end(Goodbye(DONE))
 
