@@ -124,8 +124,8 @@ async def reason(bench: Bench) -> None:
 async def subprotocol(bench: Bench) -> None:
     """A client that offers the subprotocol `realtime`, as browsers do, gets it chosen."""
     async with bench.connect(in_subprotocol=True, key=bench.target.api_key or "none") as probe:
-        same(probe.subprotocol, "realtime", "the chosen subprotocol")
         await probe.until("session.created")
+        same(probe.subprotocol, "realtime", "the chosen subprotocol")
 
 
 def _last(bench: Bench) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from antiphon.audio.pcm import silence
 from antiphon.conformance.bench import Bench
-from antiphon.conformance.case import OBSERVED, SCHEMA, case, cases_in, thread
+from antiphon.conformance.case import OBSERVED, SCHEMA, NotHere, case, cases_in, thread
 from antiphon.conformance.expect import field, holds, same, within
 from antiphon.conformance.probe import Event, Probe
 
@@ -119,15 +119,17 @@ async def silence_is_no_error(bench: Bench) -> None:
         same((await probe.until(COMPLETED, f"{BASE}.failed")).get("type"), COMPLETED, "the end of the transcription")
 
 
-@case(OBSERVED, heard_s=2)
+@case(OBSERVED, heard_s=6)
 async def words_before_the_commit(bench: Bench) -> None:
-    """A live model gives words before the commit, under the id that the commit reports."""
+    """Words that a live model gives before the commit come under the id that the commit reports."""
     async with bench.written(audio=_hearing(LIVE)) as probe:
-        await probe.play(bench.manner.speech + silence(800))
-        first = await probe.until(DELTA)
+        await probe.play((bench.manner.speech + silence(300)) * 3)
+        words = [event for event in await probe.quiet(COMPLETED, within_s=2) if event.get("type") == DELTA]
+        if not words:
+            raise NotHere("its recogniser gives no words before the commit")
         await probe.send("input_audio_buffer.commit")
         committed = await probe.until("input_audio_buffer.committed")
-        same(field(committed, "item_id"), field(first, "item_id"), "the item of the words")
+        same(field(committed, "item_id"), field(words[0], "item_id"), "the item of the words")
 
 
 @case(OBSERVED)
