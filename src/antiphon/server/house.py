@@ -1,6 +1,7 @@
 """Everything under one roof: the engines, the app over them, and the ASGI application that serves both."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from antiphon.protocol.session import RealtimeSessionUpdate
 from antiphon.recording import Recordings
 from antiphon.runtime.app import RealtimeApp
 from antiphon.runtime.options import RuntimeOptions
+from antiphon.server.observing import traces_of
 from antiphon.server.pool import EnginePool, NotReady, State
 from antiphon.server.routes import routes
 from antiphon.transports.admission import Gate
@@ -59,8 +61,9 @@ class House:
         self.pool = EnginePool(config, store_of(config).path_of)
         self.watch = Watch(time.monotonic)
         self.metrics = PrometheusMeter(self.pool.waiting) if config.server.metrics else None
-        metered = [self.metrics] if self.metrics is not None else []
-        meter = FanOut([self.watch, *metered, *([LogMeter()] if meters is None else meters)])
+        self._traces = traces_of(config, os.environ)
+        chosen = [meter for meter in (self.metrics, self._traces) if meter is not None]
+        meter = FanOut([self.watch, *chosen, *([LogMeter()] if meters is None else meters)])
         self.recordings = recordings_of(config)
         self.app = RealtimeApp(
             engines=self.pool.set_for, meter=meter, options=options_of(config), recordings=self.recordings
@@ -145,6 +148,8 @@ class House:
             await self.drain(0)
             await self.desk.stop()
             await self.pool.stop()
+            if self._traces is not None:
+                await asyncio.to_thread(self._traces.stop)
             if self.recordings is not None:
                 await asyncio.to_thread(self.recordings.stop)
 
