@@ -28,7 +28,7 @@ INTERNAL_ERROR: Final = 1011
 PASSED_CODES: Final = frozenset({1001, 1008, 1012, 1013})
 """Close codes below 3000 that only a server chooses to send; they, and all above, are passed on with their reason."""
 
-CLOSE_LIMIT_S: Final = 5.0
+CLOSE_LIMIT_S: Final = 2.0
 """How long saying goodbye may take; a peer that takes nothing cannot be told."""
 
 
