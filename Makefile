@@ -39,7 +39,7 @@ run: weights ## Start the server
 test: weights ## Run the tests, those on the embedded models included
 	$(BIN)/pytest -m 'not interop' $(ARGS)
 
-interop: weights ## Run real SDKs and programs of others against a real server; needs Node 20
+interop: weights ## Run real SDKs and programs of others against a real server; needs Node 20 and Chromium
 	@$(BIN)/python tests/interop/clients/install.py
 	$(BIN)/pytest -m interop $(ARGS)
 

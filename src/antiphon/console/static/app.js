@@ -219,7 +219,7 @@ class App {
         this.tape.cut();
         break;
       case "response.done":
-        this.tools.take(event.response.output.filter((item) => item.type === "function_call" && item.status === "completed").map((item) => ({ callId: item.call_id, name: item.name, arguments: item.arguments, output: null })));
+        this.tools.take(event.response.output.filter((item) => item.type === "function_call" && item.status === "completed").map((item) => ({ id: item.id, callId: item.call_id, name: item.name, arguments: item.arguments, output: null })));
         break;
       case "error":
         toast(event.error.message, "error");

@@ -11,7 +11,6 @@ export class Story {
     this.session = null;
     this.spans = []; // when the server held somebody to be speaking: { from, to }
     this.scores = []; // [time, probability]
-    this.calls = [];
     this.drafts = [];
     this.asked = null;
     this.silences = new Map(); // what the server observed of turns and responses: it may come before their events
@@ -154,9 +153,6 @@ function done(story, { item }, now) {
   added(story, { item }, now);
   const row = story.items.get(item.id);
   if (row.state === "open" && item.status !== "in_progress") row.state = item.status === "incomplete" ? "cut" : "done";
-  if (item.type === "function_call" && item.status === "completed" && !story.calls.some((call) => call.callId === item.call_id)) {
-    story.calls.push({ callId: item.call_id, name: item.name, arguments: item.arguments, at: now, output: null });
-  }
 }
 
 function answering(story, event, now) {

@@ -36,8 +36,8 @@ export class Tools {
   /** Answer the calls that an answer ended with. */
   take(calls) {
     for (const call of calls) {
-      if (this.answered.has(call.callId)) continue;
-      this.answered.add(call.callId);
+      if (this.answered.has(call.id)) continue;
+      this.answered.add(call.id);
       const tool = this.all.find((one) => one.name === call.name);
       const isMade = tool && !tool.byHand;
       if (isMade) {
