@@ -62,11 +62,10 @@ class EnginePool:
         return {role: name for role, name in written.items() if name is not None}
 
     def waiting(self) -> Mapping[str, int]:
-        """How much work waits, by role, where the engines can tell."""
+        """How much work waits, by role. With an engine that has no queue of its own, nothing waits here."""
         queued: dict[str, int] = {}
         for (role, _, _), engine in self._engines.items():
-            if isinstance(engine, Queued):
-                queued[role] = queued.get(role, 0) + engine.waiting
+            queued[role] = queued.get(role, 0) + (engine.waiting if isinstance(engine, Queued) else 0)
         return queued
 
     async def start(self) -> None:
