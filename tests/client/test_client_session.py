@@ -23,8 +23,12 @@ from antiphon.protocol.session import (
     PcmuFormat,
     RealtimeSession,
     RealtimeSessionUpdate,
+    SemanticVad,
     ServerVad,
+    SessionUpdateBody,
     Transcription,
+    TranscriptionAudio,
+    TranscriptionSessionUpdate,
 )
 from antiphon.testing import serving
 
@@ -143,6 +147,35 @@ def test_what_is_said_without_turn_detection() -> None:
     assert play(scene()) == "You said: tone 440 hz 0.3 seconds"
 
 
+@pytest.mark.parametrize("is_paced", [True, False])
+def test_semantic_turn_detection_may_wait_longer(is_paced: bool) -> None:
+    """Silence follows for as long as it takes."""
+    heard = AudioInput(transcription=Transcription(model="tone"), turn_detection=SemanticVad(eagerness="high"))
+    wishes = RealtimeSessionUpdate(output_modalities=("text",), audio=Audio(input=heard))
+
+    async def scene() -> str | None:
+        async with serving("tone") as url, Session(url, wishes, model="tone") as session:
+            await session.speak(silence(200) + tone(500), is_paced=is_paced)
+            return (await first(session, Heard)).text
+
+    assert play(scene()) == "tone 440 hz 0.5 seconds"
+
+
+@pytest.mark.parametrize("turns", [ServerVad(), None])
+def test_a_session_that_only_transcribes(turns: ServerVad | None) -> None:
+    """What is said is written down; nobody answers, and no answer is asked for."""
+    heard = AudioInput(transcription=Transcription(model="tone"), turn_detection=turns)
+    wishes = TranscriptionSessionUpdate(audio=TranscriptionAudio(input=heard))
+
+    async def scene() -> tuple[str | None, int]:
+        async with serving("tone") as url, Session(f"{url}/v1?intent=transcription", wishes) as session:
+            await session.speak(silence(200) + tone(500), is_paced=False)
+            heard = await first(session, Heard)
+            return heard.text, len(session.conversation.errors)
+
+    assert play(scene()) == ("tone 440 hz 0.5 seconds", 0)
+
+
 def test_functions_are_called() -> None:
     """All that are asked for, at the same time; one response follows, and all is one reply."""
     tools = Tools()
@@ -218,7 +251,7 @@ def test_a_call_aside_is_not_run() -> None:
 def test_the_session_changes() -> None:
     """An update is there when it returns; one that is refused raises and changes nothing."""
 
-    async def scene() -> tuple[str, Refused, RealtimeSessionUpdate]:
+    async def scene() -> tuple[str, Refused, SessionUpdateBody]:
         async with serving("tone") as url, Session(url, WRITTEN, model="tone") as session:
             await session.update(RealtimeSessionUpdate(instructions="Sing."))
             with pytest.raises(Refused) as refused:

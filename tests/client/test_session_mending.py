@@ -45,7 +45,7 @@ from antiphon.protocol.client_events import InputAudioBufferCommit
 from antiphon.protocol.codec import Unknown
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.response import ResponseParams
-from antiphon.protocol.session import RealtimeSessionUpdate
+from antiphon.protocol.session import RealtimeSessionUpdate, SessionUpdateBody
 
 T = TypeVar("T")
 
@@ -654,6 +654,59 @@ def test_a_loss_while_it_is_restored() -> None:
     assert history_of(house.clients[2]) == [("message", "user", "?"), ("message", "assistant", "One.")]
 
 
+def test_questions_wait_for_the_new_connection() -> None:
+    """What is asked meanwhile is asked then, one after the other; an error on the way there stops nobody."""
+    is_back, may_open = asyncio.Event(), asyncio.Event()
+
+    async def first(client: Client) -> None:
+        await client.hear("input_audio_buffer.append")
+        client.socket.transport.abort()
+
+    async def second(client: Client) -> None:
+        is_back.set()
+        await may_open.wait()
+        await client.say(error("Odd."), {"type": "session.updated", "session": session()})
+        await client.answer(1, "One.")
+        await client.answer(2, "Two.")
+        await client.stay()
+
+    async def scene() -> list[str]:
+        async with House(first, second).open(wishes=SING) as session:
+            await session.append(b"\0\0")
+            await is_back.wait()
+            asking = [asyncio.ensure_future(session.ask(text)) for text in "12"]
+            await asyncio.sleep(0)
+            may_open.set()
+            return [reply.text for reply in await asyncio.gather(*asking)]
+
+    assert play(scene()) == ["One.", "Two."]
+
+
+@pytest.mark.parametrize("ends", ["lost", "over"])
+def test_an_update_that_is_not_answered(ends: str) -> None:
+    """The new session is told of it; where there is none, it has failed."""
+
+    async def first(client: Client) -> None:
+        await client.socket.recv()
+        if ends == "over":
+            await client.socket.close()
+        client.socket.transport.abort()
+
+    house = House(first, lambda client: client.answer())
+
+    async def scene() -> Any:
+        async with house.open() as session:
+            await session.update(SING)
+            return (await session.ask("?")).text
+
+    if ends == "over":
+        with pytest.raises(ConnectionLost, match="The server has closed the connection"):
+            play(scene())
+    else:
+        assert play(scene()) == "Hm."
+        assert house.clients[1].sent[0]["session"] == {"type": "realtime", "instructions": "Sing."}
+
+
 # Opening.
 
 
@@ -693,7 +746,7 @@ def test_a_server_that_never_says_updated(monkeypatch: pytest.MonkeyPatch) -> No
         await say(socket, created())
         await socket.wait_closed()
 
-    async def scene() -> RealtimeSessionUpdate:
+    async def scene() -> SessionUpdateBody:
         async with scripted(script) as url, Session(url, SING) as session:
             await session.update(RealtimeSessionUpdate(output_modalities=("text",)))
             return session.wishes

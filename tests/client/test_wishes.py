@@ -15,6 +15,7 @@ from antiphon.protocol.session import (
     RealtimeSessionUpdate,
     SemanticVad,
     ServerVad,
+    TranscriptionSessionUpdate,
 )
 
 
@@ -53,9 +54,8 @@ def test_functions_join_the_other_tools() -> None:
     tools.add(print_nothing, name="f")
     own = FunctionTool(name="own")
 
-    told = with_tools(RealtimeSessionUpdate(tools=(own,)), tools).tools
-    assert isinstance(told, tuple)
-    assert [getattr(tool, "name", None) for tool in told] == ["own", "f"]
+    assert with_tools(RealtimeSessionUpdate(tools=(own,)), tools) == RealtimeSessionUpdate(tools=(own, *tools.offered))
+    assert with_tools(TranscriptionSessionUpdate(), tools) == TranscriptionSessionUpdate()
     assert with_tools(RealtimeSessionUpdate(), None) == RealtimeSessionUpdate()
 
 

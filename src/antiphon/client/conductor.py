@@ -49,7 +49,7 @@ class Conductor:
                 await self._line.connection.send(cut)
         match event:
             case ev.Error():
-                await self._refused(event.error)
+                self._refused(event.error)
             case ev.SessionUpdated():
                 self._updated()
             case ev.ConversationItemAdded() | ev.ConversationItemCreated():
@@ -62,9 +62,9 @@ class Conductor:
             case ev.ConversationItemInputAudioTranscriptionFailed():
                 self.turns.put(Heard(event.item_id, None))
             case _:
-                await self._answer(event)
+                self._answer(event)
 
-    async def _answer(self, event: Event) -> None:
+    def _answer(self, event: Event) -> None:
         match event:
             case ev.ResponseCreated():
                 unasked = self.replies.began(self._view.response(event.response.id))
@@ -75,7 +75,7 @@ class Conductor:
             case ev.ResponseOutputAudioDelta():
                 self._add(event.response_id, Piece(audio=event.delta))
             case ev.ResponseDone():
-                await self._ended(self._view.response(event.response.id))
+                self._ended(self._view.response(event.response.id))
             case _:
                 pass  # it is in the view
 
@@ -84,13 +84,13 @@ class Conductor:
         if reply:
             reply.add(piece)
 
-    async def _refused(self, error: ErrorDetail) -> None:
+    def _refused(self, error: ErrorDetail) -> None:
         update = self.updates.pop(error.event_id or "", None)
         if update:
             update.set_exception(refusal(error))
         elif self.replies.refused(error):
             if not self._is_busy:
-                await self._go_on()
+                self._start(self._go_on())
         elif error.code not in HARMLESS:
             self.turns.put(error)
 
@@ -142,6 +142,7 @@ class Conductor:
 
     async def _respond(self, name: str) -> None:
         """Ask now, unless a response runs: its end is another occasion."""
+        await self._line.until_ready()
         asked = self.replies.asked.get(name)
         if asked is None or asked.is_sent or (self._is_busy and asked.params.conversation != "none"):
             return
@@ -157,7 +158,7 @@ class Conductor:
         runs = any(response.conversation_id is not None for response in self._view.active)
         return runs or self.replies.is_asking
 
-    async def _ended(self, response: ResponseView) -> None:
+    def _ended(self, response: ResponseView) -> None:
         reply = self.replies.running.pop(response.id, None)
         calls = self._calls(response)
         if reply and calls:
@@ -165,11 +166,11 @@ class Conductor:
             self._start(self._call(reply, calls))
         elif reply:
             reply.end()
-        await self._go_on()
+        self._start(self._go_on())
 
     async def _go_on(self) -> None:
-        """Nothing runs: ask for what waits."""
-        with suppress(ConnectionLost):  # who receives is told why
+        """Ask for what waits."""
+        with suppress(ClientError):  # who waits is told by the one who receives
             for name in self.replies.due():
                 await self._respond(name)
 

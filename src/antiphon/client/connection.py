@@ -27,6 +27,7 @@ from antiphon.client.errors import BadAddress, ConnectionLost, Unreachable, Upgr
 from antiphon.client.older import Older
 from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.codec import Unknown, decode_server, encode_client
+from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.server_events import Error, ServerEvent
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -107,13 +108,18 @@ class Connection:
         """The subprotocol that the server chose, if any."""
         return self._socket.subprotocol
 
+    @property
+    def last_error(self) -> ErrorDetail | None:
+        """The server's `error` event, when it was the last thing that the server said."""
+        last = decode_server(self._last_frame)
+        return last.error if isinstance(last, Error) else None
+
     async def close(self) -> None:
         """End the connection; the iteration then stops. Safe to call twice."""
         await self._socket.close()
 
     def _lost(self, closed: ConnectionClosed) -> ConnectionLost:
-        last = decode_server(self._last_frame)
-        code, detail = _code(closed), last.error if isinstance(last, Error) else None
+        code, detail = _code(closed), self.last_error
         reason = closed.rcvd.reason if closed.rcvd else ""
         if detail:
             message = f"The server said: {detail.message}"

@@ -90,10 +90,14 @@ class Line:
 
     async def send(self, event: ClientEvent) -> None:
         """Send as soon as there is a connection. Raise ClientError when it is lost, or when there will be none."""
+        await self.until_ready()
+        await self.connection.send(event)
+
+    async def until_ready(self) -> None:
+        """Wait until what is sent goes out at once. Raise ClientError where that will not be."""
         await self._is_ready.wait()
         if self.failure:
             raise self.failure
-        await self.connection.send(event)
 
     @property
     def connection(self) -> Connection:

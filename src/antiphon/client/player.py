@@ -4,7 +4,7 @@ from antiphon.client.audio import Position, Speaker
 from antiphon.client.conversation import Conversation, Event
 from antiphon.protocol import server_events as ev
 from antiphon.protocol.client_events import ConversationItemTruncate
-from antiphon.protocol.session import RealtimeSession, TurnDetection
+from antiphon.protocol.session import TurnDetection
 from antiphon.protocol.wire import UNSET, UnsetType
 
 
@@ -49,7 +49,7 @@ def is_interrupted(view: Conversation) -> bool:
 def turn_detection(view: Conversation) -> TurnDetection | UnsetType | None:
     """How the server hears where a turn ends. None: not at all; UNSET: it does not say."""
     session = view.session
-    if isinstance(session, RealtimeSession) and session.audio and session.audio.input:
+    if session and session.audio and session.audio.input:
         return session.audio.input.turn_detection
     return UNSET
 

@@ -11,7 +11,6 @@ functions that the model calls, and opens a lost connection again with all that 
 import asyncio
 import ssl as tls
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import repeat, takewhile
 from typing import Any, Final, Self, TypedDict, Unpack
@@ -42,7 +41,7 @@ from antiphon.protocol.client_events import (
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.items import InputAudio, InputText, Item, Message
 from antiphon.protocol.response import ResponseParams
-from antiphon.protocol.session import RealtimeSessionUpdate, SemanticVad
+from antiphon.protocol.session import RealtimeSessionUpdate, SemanticVad, SessionUpdateBody, TranscriptionSession
 
 UPDATED_TIMEOUT_S: Final = 5.0
 """How long `session.updated` may take; some servers never send it."""
@@ -87,7 +86,7 @@ class Session:
     def __init__(
         self,
         url: str,
-        wishes: RealtimeSessionUpdate | None = None,
+        wishes: SessionUpdateBody | None = None,
         *,
         tools: Tools | None = None,
         speaker: Speaker | None = None,
@@ -96,7 +95,7 @@ class Session:
         **dialling: Unpack[Dialling],
     ) -> None:
         """Raise ValueError where the wishes name a format other than `pcm`."""
-        self.wishes = wishes or RealtimeSessionUpdate()
+        self.wishes: SessionUpdateBody = wishes or RealtimeSessionUpdate()
         """All that was wished for so far."""
         check_sound(self.wishes)
         self.conversation = Conversation(keeps_audio=False)
@@ -147,6 +146,8 @@ class Session:
                 await self._say(pause, is_paced=is_paced)
             return
         await self.send(InputAudioBufferCommit())
+        if isinstance(self.conversation.session, TranscriptionSession):
+            return
         reply = Reply()
         self._conductor.turns.put(reply)
         await self._conductor.ask(reply, None, ResponseParams())
@@ -177,9 +178,9 @@ class Session:
         if cut:
             await self.send(cut)
 
-    async def update(self, wishes: RealtimeSessionUpdate | None = None) -> None:
+    async def update(self, wishes: SessionUpdateBody | None = None) -> None:
         """Change what `wishes` names, and offer the tools as they are by now. Raise ClientError; Refused: no change."""
-        before, self.wishes = self.wishes, merged(self.wishes, wishes or RealtimeSessionUpdate())
+        before, self.wishes = self.wishes, merged(self.wishes, wishes) if wishes else self.wishes
         name, told = self._conductor.expect_update()
         try:
             check_sound(self.wishes)
@@ -196,7 +197,7 @@ class Session:
     async def send(self, event: ClientEvent) -> None:
         """Send any event, once there is a connection. Raise ClientError."""
         await self._line.send(event)
-        if isinstance(event, SessionUpdate) and isinstance(event.session, RealtimeSessionUpdate):
+        if isinstance(event, SessionUpdate):
             self.wishes = merged(self.wishes, event.session)
 
     # Sound.
@@ -230,26 +231,33 @@ class Session:
                     pass
         except TimeoutError:
             raise Unreachable(f"The server opened no session within {OPEN_TIMEOUT_S:g} s.") from None
-        wishes = with_tools(self.wishes, self._tools)
-        if wishes != RealtimeSessionUpdate():
-            name, told = self._conductor.expect_update()
-            await connection.send(SessionUpdate(event_id=name, session=wishes))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(UPDATED_TIMEOUT_S):
-                    while not told.done():
-                        await self._next(connection)
-            self._conductor.updates.pop(name, None)
-            if told.done():
-                told.result()
+        await self._update_first(connection)
         for item in items:
             await connection.send(ConversationItemCreate(item=item))
         self._line.ready()
+
+    async def _update_first(self, connection: Connection) -> None:
+        """Tell a new session what it is to be. Raise ClientError; Refused where it does not want to."""
+        wishes = with_tools(self.wishes, self._tools)
+        if wishes == RealtimeSessionUpdate():
+            return
+        name, told = self._conductor.expect_update()
+        try:
+            await connection.send(SessionUpdate(event_id=name, session=wishes))
+            async with asyncio.timeout(UPDATED_TIMEOUT_S):
+                while not told.done():
+                    await self._next(connection)
+            told.result()
+        except TimeoutError:
+            pass  # a server that never tells
+        finally:
+            self._conductor.updates.pop(name, None)
 
     async def _next(self, connection: Connection) -> Event:
         """The next event of a session that is being opened, taken."""
         event = await connection.receive()
         if event is None:
-            said = self.conversation.errors[-1] if self.conversation.errors else None
+            said = connection.last_error
             message = f"The server said: {said.message}" if said else "The server closed the connection at once."
             raise ConnectionLost(message, code=CLOSED, detail=said)
         await self._take(event)
@@ -315,6 +323,8 @@ class Session:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         if self._tasks:
             self._tasks.create_task(work)
+        else:  # a server that answers before its session is open
+            work.close()
 
     def _end(self, failure: ClientError) -> None:
         """There will be nothing more: tell all who wait."""

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from antiphon.client.tools import Tools
-from antiphon.protocol.session import PcmFormat, RealtimeSessionUpdate
+from antiphon.protocol.session import PcmFormat, RealtimeSessionUpdate, SessionUpdateBody
 from antiphon.protocol.wire import UNSET, Wire
 
 AnyWire = TypeVar("AnyWire", bound=Wire)
@@ -18,17 +18,17 @@ def merged(old: AnyWire, new: AnyWire) -> AnyWire:
     return structs.replace(both, **changes)
 
 
-def with_tools(wishes: RealtimeSessionUpdate, tools: Tools | None) -> RealtimeSessionUpdate:
+def with_tools(wishes: SessionUpdateBody, tools: Tools | None) -> SessionUpdateBody:
     """The wishes, and the functions that are offered beside the tools in them."""
-    if tools is None:
+    if tools is None or not isinstance(wishes, RealtimeSessionUpdate):
         return wishes
     return structs.replace(wishes, tools=(*(wishes.tools or ()), *tools.offered))
 
 
-def check_sound(wishes: RealtimeSessionUpdate) -> None:
+def check_sound(wishes: SessionUpdateBody) -> None:
     """Raise ValueError where sound is to be anything but `pcm`."""
     audio = wishes.audio or None
-    for part in (audio.input or None, audio.output or None) if audio else ():
+    for part in (audio.input, getattr(audio, "output", None)) if audio else ():
         if part and part.format and not isinstance(part.format, PcmFormat):
             raise ValueError("A Session speaks and hears `pcm`; for G.711 use `connect`.")
 
