@@ -1,6 +1,7 @@
 """The dashboard and the alert rules ask for nothing that our own `/metrics` does not tell."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import play
 
 FOLDER = Path(__file__).parents[2] / "docs" / "monitoring"
+GUIDE = (FOLDER.parent / "guides" / "observing.md").read_text()
 RULES: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]
 DASHBOARD: dict[str, Any] = json.loads((FOLDER / "grafana.json").read_text())
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
@@ -64,6 +66,18 @@ def test_a_legend_names_labels_that_the_query_leaves(panel: dict[str, Any], told
         left = set(groupings[0]) if groupings else _labels(tree, told)
         named = {part.partition("}}")[0] for part in str(target["legendFormat"]).split("{{")[1:]}
         assert named <= left
+
+
+def test_the_guide_names_every_metric_and_no_other(told: dict[str, list[Labels]]) -> None:
+    """With all its labels."""
+    rows = [line for line in GUIDE.splitlines() if line.startswith("| `antiphon_")]
+    listed = {row.split("`")[1]: row for row in rows}
+    base = {name: re.sub(r"_(bucket|count|sum)$", "", name) for name in told if not name.endswith("_created")}
+
+    assert set(listed) == set(base.values())
+    for name, family in base.items():
+        for label in {label for labels in told[name] for label in labels} - {"le"}:
+            assert f"`{label}`" in listed[family]
 
 
 def test_the_dashboard_can_be_loaded() -> None:
