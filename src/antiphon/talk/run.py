@@ -17,9 +17,10 @@ from antiphon.client.connection import Connection, connect
 from antiphon.client.conversation import Conversation, Event
 from antiphon.client.devices import Loudspeaker, microphone
 from antiphon.client.errors import ClientError, ConnectionLost
+from antiphon.client.player import Player
+from antiphon.client.replies import HARMLESS
 from antiphon.protocol import server_events as ev
 from antiphon.protocol.client_events import (
-    ConversationItemTruncate,
     InputAudioBufferAppend,
     InputAudioBufferCommit,
     ResponseCreate,
@@ -42,9 +43,6 @@ UPDATED_TIMEOUT_S: Final = 5.0
 
 CLOSE_TIMEOUT_S: Final = 1.0
 """How long after an error a close may still belong to it."""
-
-HARMLESS: Final = frozenset({"response_cancel_not_active", "item_truncate_invalid_item_id"})
-"""Errors that come of two events crossing on the wire."""
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -110,6 +108,7 @@ class _Run:
         self._options, self._connection, self._screen, self._speaker = options, connection, screen, speaker
         self._pcm = pcm
         self._view = Conversation(keeps_audio=options.saved_to is not None)
+        self._player = Player(speaker, self._view)
         self._turns = Turns(is_transcribed=options.transcription_model is not None)
         self._sent = SentAudio()
         self._news_at = self._now
@@ -259,20 +258,18 @@ class _Run:
         now = self._news_at = self._now
         self._view.fold(event)
         self._turns.fold(event, now)
+        cut = self._player.take(event)
+        if cut:
+            with suppress(ConnectionLost):  # receiving tells why
+                await self._connection.send(cut)
         match event:
             case ev.Error():
                 await self._refused(event.error)
-            case ev.InputAudioBufferSpeechStarted():
-                await self._fall_silent()
             case ev.InputAudioBufferSpeechStopped() | ev.InputAudioBufferCommitted():
                 turn = self._turns.of_item(event.item_id)
                 turn.spoken_at = turn.spoken_at or self._sent.speech_end(turn.start_ms, turn.end_ms)
-            case ev.ResponseOutputAudioDelta() if self._view.item(event.item_id).cut_ms is None:
-                self._speaker.play(event.item_id, event.content_index, event.delta)
-            case ev.ResponseOutputAudioDone():
-                self._speaker.finish(event.item_id)
-            case ev.ResponseDone():
-                self._end(event)
+            case ev.ResponseDone() if event.response.status == "failed":
+                self.exit_code = FAILED
         self._show()
 
     async def _refused(self, error: ErrorDetail) -> None:
@@ -284,24 +281,6 @@ class _Run:
                 while await self._connection.receive() is not None:
                     pass
         raise ServerError(f"The server said: {error.message}")
-
-    async def _fall_silent(self) -> None:
-        """Barge-in: stop playing, and tell the server how much of its answer was heard."""
-        position = self._speaker.stop()
-        if position is None:
-            return
-        cut = ConversationItemTruncate(
-            item_id=position.item_id, content_index=position.content_index, audio_end_ms=position.played_ms
-        )
-        self._view.cut(position.item_id, position.content_index, position.played_ms)
-        with suppress(ConnectionLost):
-            await self._connection.send(cut)
-
-    def _end(self, event: ev.ResponseDone) -> None:
-        for item in self._view.response(event.response.id).items:
-            self._speaker.finish(item.id)
-        if event.response.status == "failed":
-            self.exit_code = FAILED
 
     # Telling.
 
