@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 from mcp_servers import real_server, running
-from recorded import BETA, Scene, recorded
+from recorded import BETA, Scene, recorded, recording_in
 from served import Caller, engines, spoken, tone
 
 from antiphon.audio.pcm import silence
-from antiphon.config import Config, Engines
+from antiphon.config import Config, ConfigError, Engines
 from antiphon.config.settings import Limits
 from antiphon.recording import BadRecording, Recording, load
 from antiphon.replay import NotReplayable, replay
 from antiphon.replay.comparing import Told
 from antiphon.replay.stage import Stage
 from antiphon.runtime.tape import Noted
+from antiphon.server.house import House
 
 SLOW = engines(llm={"token_ms": 20})
 TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
@@ -418,3 +419,16 @@ def test_what_is_no_session_is_not_replayed(tmp_path: Path, lines: list[str]) ->
 
     with pytest.raises(NotReplayable, match="what went over the wire"):
         replay(load(path))
+
+
+def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    """Before the server listens, by the name of the setting."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ConfigError, match=r"server\.record: .*file cannot be used"):
+        House(recording_in(tmp_path / "file"))
+
+
+def test_without_the_setting_nothing_is_recorded() -> None:
+    """It is the operator who asks for recordings."""
+    assert House(engines()).recordings is None

@@ -17,12 +17,8 @@ from antiphon.replay.naming import Names
 LINK: Final = "link_1"
 """The link that is played: the session's first."""
 
-ENDS: Final = (
-    "response.done",
-    "conversation.item.input_audio_transcription.completed",
-    "conversation.item.input_audio_transcription.failed",
-)
-"""What the client may be waiting for when the recording ends."""
+APPEND: Final = "input_audio_buffer.append"
+"""Sound waits for nobody: callers do not, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +79,10 @@ def _dialect(recording: Recording, url: str) -> Dialect:
             return dialect_of(url)
 
 
+def _is_done(moment: Moment) -> bool:
+    return moment.way == "server" and moment.kind == "response.done"
+
+
 class _Playing:
     """One performance."""
 
@@ -96,6 +96,8 @@ class _Playing:
         self._began: float | None = None
         self._news = asyncio.Event()
         self._lost = ""
+        self._is_in_step = True
+        """Whether the server has finished as many responses as the recorded one had, whenever it was waited for."""
 
     async def play(self) -> Performance:
         """Say all that the client said, and hear the server out."""
@@ -109,12 +111,22 @@ class _Playing:
         return Performance(self._moments, live, self._lost)
 
     async def _say_all(self) -> None:
+        done = 0
         for moment in self._moments:
+            done += _is_done(moment)
             if moment.way == "client":
                 await asyncio.sleep(moment.at / self._wish.speed - self._now())
+                if moment.kind != APPEND:
+                    await self._catch_up(done)
                 if self._lost:
                     return
                 await self._say(moment)
+
+    async def _catch_up(self, done: int) -> None:
+        """Let a slower server finish the responses that the client had seen finish; one that does not is no model."""
+        if self._is_in_step:
+            await self._wait(lambda: sum(map(_is_done, self._live)) >= done)
+            self._is_in_step = sum(map(_is_done, self._live)) >= done
 
     async def _say(self, moment: Moment) -> None:
         frame: bytes | str
@@ -154,9 +166,9 @@ class _Playing:
         return 0.0 if self._began is None else round(self._clock() - self._began, 6)
 
     def _has_all(self) -> bool:
-        """Whether the server has come to as many ends as the recorded one."""
+        """Whether the server has told as much as the recorded one, but for what comes in pieces."""
         recorded, live = (
-            Counter(moment.kind for moment in moments if moment.way == "server" and moment.kind in ENDS)
+            Counter(m.kind for m in moments if m.way == "server" and not m.kind.endswith(".delta"))
             for moments in (self._moments, self._live)
         )
         return live >= recorded
