@@ -35,7 +35,7 @@ class App {
     this.tools = new Tools({ changed: (tools) => this.#update({ type: "realtime", tools }), answer: (call, output) => this.#answerCall(call, output) });
     this.sender = new Sender((event) => this.wire?.send(event) ?? false);
     this.tabs = new Tabs((name) => name === "send" && this.sender.show());
-    this.server = new Server({ ask: () => state(this.key, $("#model").value), attach: (callId) => this.attach(callId), told: (told) => this.#told(told) });
+    this.server = new Server({ ask: () => state(this.key, $("#model").value), attach: (callId) => this.attach(callId), own: () => this.wire?.callId, told: (told) => this.#told(told) });
     theme(() => this.strip.recolour());
     this.#listen();
     this.#dress();
@@ -178,7 +178,7 @@ class App {
       heard: only((pcm) => this.#heard(pcm)),
       spoken: only((pcm) => this.tape.add("out", pcm)),
       playing: only((itemId) => (this.story.played(itemId, performance.now()), this.#soon())),
-      inLevel: (level) => this.strip.level("in", level),
+      passed: only((side, pcm) => (this.tape.add(side, pcm), this.#level(side, pcm))),
       outLevel: (level, lasted) => this.strip.level("out", level, lasted),
     };
   }
@@ -263,7 +263,12 @@ class App {
     this.sentMs += pcm.length / 24;
     this.anchors.push([this.sentMs, performance.now()]);
     if (this.anchors.length > ANCHORS) this.anchors.shift();
-    this.strip.level("in", pcm.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0) / 32768, pcm.length / 24);
+    this.#level("in", pcm);
+  }
+
+  #level(side, pcm) {
+    const peak = pcm.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+    this.strip.level(side, peak / 32768, pcm.length / 24);
   }
 
   /** When the audio at a place of all that was sent was heard; undefined where that is not known. */

@@ -100,26 +100,6 @@ export class Player {
   }
 }
 
-/** The level of a stream, for those whose sound does not pass through our hands. */
-export class Meter {
-  constructor(stream, onLevel) {
-    this.context = new AudioContext();
-    const analyser = this.context.createAnalyser();
-    analyser.fftSize = 1024;
-    this.context.createMediaStreamSource(stream).connect(analyser);
-    const samples = new Float32Array(analyser.fftSize);
-    this.timer = setInterval(() => {
-      analyser.getFloatTimeDomainData(samples);
-      onLevel(samples.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0));
-    }, 20);
-  }
-
-  stop() {
-    clearInterval(this.timer);
-    this.context.close();
-  }
-}
-
 export function toBase64(pcm) {
   const bytes = new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength);
   let text = "";

@@ -6,11 +6,12 @@ const EVERY_MS = 3000;
 const ROLES = { vad: "Voice activity", turn: "Turn model", asr: "Recognition", llm: "Language model", tts: "Voice", tools: "Tools" };
 
 export class Server {
-  /** `ask` gives the server's state; `attach` joins a call; `told` is given every state. */
-  constructor({ ask, attach, told }) {
+  /** `ask` gives the server's state; `attach` joins a call; `own` is the page's own; `told` is given every state. */
+  constructor({ ask, attach, own, told }) {
     this.ask = ask;
     this.told = told;
     this.attach = attach;
+    this.own = own;
     $("#attach").addEventListener("submit", (happening) => {
       happening.preventDefault();
       attach($("#call-id").value.trim());
@@ -50,7 +51,7 @@ export class Server {
   }
 
   #row(one) {
-    const button = one.is_own && one.call_id && h("button", { class: "small", onclick: () => this.attach(one.call_id) }, "Attach");
+    const button = one.is_own && one.call_id && one.call_id !== this.own() && h("button", { class: "small", onclick: () => this.attach(one.call_id) }, "Attach");
     return h("tr", {}, h("td", {}, h("code", { title: one.id }, one.call_id ?? one.id)), h("td", {}, one.transport), h("td", {}, one.dialect), h("td", {}, one.model ?? ""), h("td", { class: "number" }, age(one.age_s)), h("td", {}, button));
   }
 }

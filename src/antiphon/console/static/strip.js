@@ -28,9 +28,7 @@ export class Strip {
     const now = performance.now();
     const last = levels.at(-1);
     const isNext = last && now - last[0] < BURST_MS;
-    if (lasted) levels.push([isNext ? Math.min(last[0] + lasted, now + lasted) : now, value]);
-    else if (isNext && now - last[0] < BAR_MS) last[1] = Math.max(last[1], value);
-    else levels.push([isNext ? last[0] + BAR_MS : now, value]);
+    levels.push([isNext ? Math.min(last[0] + lasted, now + lasted) : now, value]);
     if (levels.length > KEPT) levels.splice(0, 200);
   }
 

@@ -1,6 +1,6 @@
 // Ways to a session: the same events over a WebSocket or a WebRTC data channel, sound beside them.
 
-import { Capture, Meter, Player, fromBase64, toBase64 } from "./audio.js";
+import { Capture, Player, fromBase64, toBase64 } from "./audio.js";
 
 const KEY_PROTOCOL = "openai-insecure-api-key.";
 const PART = "/";
@@ -9,8 +9,8 @@ const PART = "/";
 const at = (path) => new URL(path, document.baseURI);
 
 /**
- * What a wire tells: `opened()`, `event(event)`, `sent(event)`, `closed(reason)`, `heard(pcm)`, `inLevel(x)`,
- * `outLevel(x)`, `spoken(pcm)`, `playing(itemId)`.
+ * What a wire tells: `opened()`, `event(event)`, `sent(event)`, `closed(reason)`, `playing(itemId)`; of sound that it
+ * carries as events `heard(pcm)`, `spoken(pcm)`, `outLevel(level, ms)`, and of sound that passes it by `passed(side, pcm)`.
  */
 export class SocketWire {
   constructor({ key, query, told }) {
@@ -60,10 +60,7 @@ export class SocketWire {
   }
 
   #hear(pcm) {
-    if (this.isMuted) {
-      this.told.inLevel(0);
-      return;
-    }
+    if (this.isMuted) return;
     this.told.heard(pcm);
     this.send({ type: "input_audio_buffer.append", audio: toBase64(pcm) });
   }
@@ -115,7 +112,8 @@ export class CallWire {
     if (stream) {
       this.stream = stream;
       stream.getAudioTracks().forEach((track) => this.connection.addTrack(track, stream));
-      this.inMeter = new Meter(stream, (level) => this.told.inLevel(this.isMuted ? 0 : level));
+      this.ear = new Capture(stream, (pcm) => this.told.passed("in", pcm));
+      await this.ear.start();
     } else {
       this.connection.addTransceiver("audio", { direction: "recvonly" });
     }
@@ -158,7 +156,8 @@ export class CallWire {
     this.loudspeaker = new Audio();
     this.loudspeaker.srcObject = stream;
     this.loudspeaker.play().catch(() => {}); // a page that was not touched yet may not play; the next touch will
-    this.outMeter ??= new Meter(stream, (level) => this.told.outLevel(level));
+    this.mouth = new Capture(stream, (pcm) => this.told.passed("out", pcm));
+    this.mouth.start();
   }
 
   send(event) {
@@ -179,8 +178,8 @@ export class CallWire {
   #over(reason) {
     if (this.isOver) return;
     this.isOver = true;
-    this.inMeter?.stop();
-    this.outMeter?.stop();
+    this.ear?.stop();
+    this.mouth?.stop();
     this.stream?.getTracks().forEach((track) => track.stop());
     this.connection.close();
     this.told.closed(reason);
