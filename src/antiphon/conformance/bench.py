@@ -105,6 +105,7 @@ class Bench:
     async def written(self, **session: Any) -> AsyncIterator[Probe]:
         """A session that answers in text."""
         async with self.session(output_modalities=["text"], **session) as probe:
+            probe.modality = {"output_modalities": ["text"]}
             yield probe
 
     @asynccontextmanager

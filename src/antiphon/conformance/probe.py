@@ -20,6 +20,9 @@ Event: TypeAlias = dict[str, Any]
 Note: TypeAlias = Callable[[Literal["client", "server"], str, Event, str | None], None]
 """Keeps a frame: its way, its link, the event; the raw frame where it is none."""
 
+ITEM: Final = ("conversation.item.added", "conversation.item.created")
+"""How an item is told, in new words or in older ones: rules of their own judge the words."""
+
 CHUNK_MS: Final = 100
 """How much audio is sent at once, as clients do."""
 BEFORE_MS: Final = 1_000
@@ -40,6 +43,10 @@ class Probe:
         self._link = link
         self._note = note
         self._manner = manner
+        self.is_transcription = False
+        """Whether the session transcribes; a scene says so."""
+        self.modality: dict[str, Any] = {}
+        """What every response asks for: for servers that do not take it from the session."""
 
     @property
     def subprotocol(self) -> str | None:
@@ -134,9 +141,6 @@ class Probe:
             seen.append(event)
         return seen
 
-    is_transcription = False
-    """Whether the session transcribes; a scene says so."""
-
     async def update(self, **session: Any) -> dict[str, Any]:
         """Change the session; gives what the server says it is now."""
         kind = "transcription" if self.is_transcription else "realtime"
@@ -144,9 +148,9 @@ class Probe:
         return dict(field(await self.until("session.updated"), "session", dict))
 
     async def add(self, item: Mapping[str, Any], **keys: Any) -> Event:
-        """Create an item; gives its `conversation.item.done`."""
+        """Create an item; gives the event that tells it."""
         await self.send("conversation.item.create", item=item, **keys)
-        return await self.until("conversation.item.done")
+        return await self.until(*ITEM)
 
     async def write(self, text: str, **keys: Any) -> str:
         """Create a user message; gives its id."""
@@ -155,7 +159,11 @@ class Probe:
     async def ask(self, text: str, **response: Any) -> None:
         """Ask in writing for a response."""
         await self.send("conversation.item.create", item=message(text))
-        await self.send("response.create", response=response)
+        await self.respond(**response)
+
+    async def respond(self, **response: Any) -> None:
+        """Ask for a response, in the modality of the scene."""
+        await self.send("response.create", response={**self.modality, **response})
 
     async def answer(self) -> "Answer":
         """The whole next response."""

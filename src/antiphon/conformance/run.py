@@ -19,6 +19,10 @@ SCENE_LIMIT: Final = 6
 """How many times the patience a scene may last: no server may hold it up by a little noise now and then."""
 
 
+FULL: Final = frozenset({"session_limit_reached"})
+FULL_PAUSE_S: Final = 0.5
+
+
 class Outcome(enum.Enum):
     """What came of a case."""
 
@@ -113,9 +117,13 @@ class _Asking:
             return Verdict(case, Outcome.SKIPPED, "the server asks for no key, or none was given")
         if self.plan.budget is not None and self.spent + case.cost.tokens > self.plan.budget:
             return Verdict(case, Outcome.SKIPPED, f"the budget is spent: {self.spent} of {self.plan.budget} tokens")
-        bench = Bench(self.target, self.plan.manner)
         began = time.monotonic()
+        bench = Bench(self.target, self.plan.manner)
         outcome, message = await self._outcome(case, bench)
+        while is_full(bench.lines) and time.monotonic() - began < self.plan.manner.patience_s:
+            await asyncio.sleep(FULL_PAUSE_S)
+            bench = Bench(self.target, self.plan.manner)
+            outcome, message = await self._outcome(case, bench)
         tokens = tokens_in(bench.lines)
         self.spent += tokens
         self.judge(case.id, bench.lines)
@@ -163,6 +171,12 @@ class _Asking:
                 if wrong := _wrong_in(each, link):
                     self.broken[each.id] = (f"{name}: {wrong[0]}", link)
                     break
+
+
+def is_full(lines: Iterable[Line]) -> bool:
+    """Whether the server had no room for another session. Some hold few, and need a moment to let go of the last."""
+    errors = (line.event.get("error") for line in lines if line.way == "server" and line.event.get("type") == "error")
+    return any(isinstance(each, dict) and FULL & {str(each.get("code")), str(each.get("type"))} for each in errors)
 
 
 def tokens_in(lines: Iterable[Line]) -> int:

@@ -8,6 +8,7 @@ from antiphon.audio.pcm import silence
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import OBSERVED, SCHEMA, case, cases_in, thread
 from antiphon.conformance.expect import field, holds, same, within
+from antiphon.conformance.probe import ITEM
 
 EMPTY: Final = "input_audio_buffer_commit_empty"
 ULAW_SILENCE: Final = b"\xff"
@@ -34,7 +35,7 @@ async def heard_item(bench: Bench) -> None:
     async with bench.heard() as probe:
         await probe.append(silence(200))
         await probe.send("input_audio_buffer.commit")
-        content = field(await probe.until("conversation.item.added"), "item.content", list)
+        content = field(await probe.until(*ITEM), "item.content", list)
         same(content, [{"type": "input_audio", "transcript": None}], "the item's content")
 
 
@@ -119,7 +120,7 @@ async def commit_starts_nothing(bench: Bench) -> None:
     async with bench.heard() as probe:
         await probe.append(silence(200))
         await probe.send("input_audio_buffer.commit")
-        await probe.until("conversation.item.done")
+        await probe.until(*ITEM)
         await probe.quiet("response.")
 
 
@@ -129,7 +130,7 @@ async def turn_by_hand(bench: Bench) -> None:
     async with bench.heard() as probe:
         await probe.append(bench.manner.speech)
         await probe.send("input_audio_buffer.commit")
-        await probe.send("response.create")
+        await probe.respond()
         (await probe.answer()).completed()
 
 
@@ -139,9 +140,7 @@ async def heard_again(bench: Bench) -> None:
     async with bench.heard() as probe:
         await probe.append(bench.manner.speech)
         await probe.send("input_audio_buffer.commit")
-        await probe.send(
-            "conversation.item.retrieve", item_id=field(await probe.until("conversation.item.done"), "item.id")
-        )
+        await probe.send("conversation.item.retrieve", item_id=field(await probe.until(*ITEM), "item.id"))
         audio = field(await probe.until("conversation.item.retrieved"), "item.content.0.audio", str)
         same(len(pybase64.b64decode(audio)), len(bench.manner.speech), "the bytes of audio")
 

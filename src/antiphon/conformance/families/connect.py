@@ -6,7 +6,7 @@ from typing import Any
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import OBSERVED, SCHEMA, NotHere, case, cases_in, thread
 from antiphon.conformance.expect import field, holds, same, within
-from antiphon.conformance.probe import message
+from antiphon.conformance.probe import ITEM, message
 
 SESSION_KEYS = (
     *("type", "object", "id", "model", "output_modalities", "instructions", "tools", "tool_choice", "audio"),
@@ -82,7 +82,7 @@ async def early_events(bench: Bench) -> None:
         await probe.send("conversation.item.create", item=message("first", id="item_check_early_1"))
         await probe.send("conversation.item.create", item=message("second", id="item_check_early_2"))
         for wanted in ("item_check_early_1", "item_check_early_2"):
-            same(field(await probe.until("conversation.item.done"), "item.id"), wanted, "the next item")
+            same(field(await probe.until(*ITEM), "item.id"), wanted, "the next item")
 
 
 @case(OBSERVED)

@@ -205,7 +205,7 @@ async def audio_when_retrieved(bench: Bench) -> None:
     """Audio is kept, but comes back only when the item is retrieved."""
     async with bench.session() as probe:
         done = await probe.add({**SPOKEN, "id": A})
-        holds(not field(done, "item.content.0", dict).get("audio"), "conversation.item.done has audio")
+        holds(not field(done, "item.content.0", dict).get("audio"), "the event has audio")
         await probe.send("conversation.item.retrieve", item_id=A)
         same(field(await probe.until("conversation.item.retrieved"), "item.content.0.audio"), SOUND, "the audio")
 

@@ -60,7 +60,7 @@ async def empty_context(bench: Bench) -> None:
     """`input: []` is an empty context, not the conversation."""
     async with bench.written() as probe:
         await probe.write("This must not be read.")
-        await probe.send("response.create", response={"conversation": "none", "input": [], "instructions": HELLO})
+        await probe.respond(conversation="none", input=[], instructions=HELLO)
         (await probe.answer()).completed()
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import OBSERVED, SCHEMA, case, cases_in, thread
 from antiphon.conformance.expect import field, holds, same, within
-from antiphon.conformance.probe import message
+from antiphon.conformance.probe import ITEM, message
 from antiphon.conformance.prompts import HELLO, LONG
 
 KEYS: Final = (
@@ -40,7 +40,7 @@ async def written_sequence(bench: Bench) -> None:
     """A written answer is told by exactly these events, in this order."""
     async with bench.written() as probe:
         await probe.write(HELLO)
-        await probe.send("response.create")
+        await probe.respond()
         same((await probe.answer()).completed().kinds(), WRITTEN, "the events")
 
 
@@ -49,7 +49,7 @@ async def spoken_sequence(bench: Bench) -> None:
     """A spoken answer ends with audio done, transcript done, part done, and the ends of the item and the response."""
     async with bench.session() as probe:
         await probe.write(HELLO)
-        await probe.send("response.create")
+        await probe.respond()
         kinds = (await probe.answer()).completed().kinds()
         same(kinds[:4], WRITTEN[:4], "the first events")
         same(kinds[-len(SPOKEN_END) :], SPOKEN_END, "the last events")
@@ -169,6 +169,16 @@ async def metadata(bench: Bench) -> None:
 
 
 @case(SCHEMA, written=1)
+async def session_modality(bench: Bench) -> None:
+    """A session whose modality is text answers in text."""
+    async with bench.session(output_modalities=["text"]) as probe:
+        await probe.ask(HELLO)
+        answer = (await probe.answer()).completed()
+        same(answer.response.get("output_modalities"), ["text"], "the response's modalities")
+        holds(answer.all("response.output_text.delta"), "the answer is not in text")
+
+
+@case(SCHEMA, written=1)
 async def own_modality(bench: Bench) -> None:
     """A response may have another modality than the session, which keeps its own."""
     async with bench.session() as probe:
@@ -205,7 +215,7 @@ async def one_at_a_time(bench: Bench) -> None:
     async with bench.written() as probe:
         await probe.ask(LONG, max_output_tokens=60)
         first = field(await probe.until("response.created"), "response.id", str)
-        await probe.send("response.create")
+        await probe.respond()
         detail = await probe.refused("conversation_already_has_active_response", None)
         holds(first in str(detail.get("message")), "the message does not name the running response")
         same(field(await probe.until("response.done"), "response.id"), first, "the response that ends")
@@ -217,7 +227,7 @@ async def without_waiting(bench: Bench) -> None:
     async with bench.written() as probe:
         await probe.send("conversation.item.create", item=message("Remember the number 7.", id="item_check_1"))
         await probe.ask(HELLO)
-        added = [field(await probe.until("conversation.item.added"), "item.id") for _ in range(2)]
+        added = [field(await probe.until(*ITEM), "item.id") for _ in range(2)]
         same(added[0], "item_check_1", "the first item")
         (await probe.answer()).completed()
 
@@ -249,7 +259,7 @@ async def retrieved_sound(bench: Bench) -> None:
 async def own_input(bench: Bench) -> None:
     """Items of `response.create` are its context alone: they do not enter the conversation."""
     async with bench.written() as probe:
-        await probe.send("response.create", response={"input": [message(HELLO)]})
+        await probe.respond(input=[message(HELLO)])
         answer = (await probe.answer()).completed()
         roles = [field(event, "item.role") for event in answer.all("conversation.item.added")]
         same(roles, ["assistant"], "the roles of the items that were added")
@@ -260,7 +270,7 @@ async def reference(bench: Bench) -> None:
     """`input` may name an item of the conversation."""
     async with bench.written() as probe:
         item_id = await probe.write(HELLO)
-        await probe.send("response.create", response={"input": [{"type": "item_reference", "id": item_id}]})
+        await probe.respond(input=[{"type": "item_reference", "id": item_id}])
         (await probe.answer()).completed()
 
 

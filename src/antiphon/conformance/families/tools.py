@@ -112,7 +112,7 @@ async def answers_the_output(bench: Bench) -> None:
     async with bench.written() as probe:
         answer = await _called(probe)
         await _given(probe, field(answer.items[0], "call_id"))
-        await probe.send("response.create", response={"tool_choice": "none"})
+        await probe.respond(tool_choice="none")
         items = (await probe.answer()).completed().items
         same([field(item, "type") for item in items], ["message"], "the types of the items")
 
