@@ -4,7 +4,7 @@ import asyncio
 import base64
 import socket
 
-from served import Caller, engines, play
+from served import Caller, dial, engines, play
 from websockets.asyncio.client import connect
 
 from antiphon.audio.pcm import ms_of
@@ -30,12 +30,16 @@ def test_late_audio_of_a_cancelled_answer_never_leaves() -> None:
                 caller = Caller(link)
                 await caller.ask("say " + "word " * (CHARACTERS // 5))
                 await caller.until("response.output_audio.delta")
+                async with dial(url) as quick:  # meanwhile the slow one takes nothing, and its way fills up
+                    for _ in range(5):
+                        await quick.answers()
                 await caller.say("response.cancel")
 
                 heard_ms = await _heard_until_done(caller)
 
                 assert heard_ms < MINUTES * 60 * 1000 // 2
                 assert await _kinds_until_the_next_answer(caller) == {"conversation.item.added", "response.created"}
+                await caller.until("response.done")
 
     play(scene)
 
