@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pybase64
+from stubs import PIECE_BYTES, STAMP
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -62,19 +64,23 @@ class Voice:
     """What is said when: the same for all servers."""
 
 
-def voice(folder: Path, chunk_ms: int, names: Sequence[str], seed: int) -> Voice:
-    """The clips of a folder, or those named, as its `transcripts.json` labels them."""
+def voice(folder: Path, chunk_ms: int, names: Sequence[str], seed: int, *, joined: bool = False) -> Voice:
+    """The clips of a folder, or those named, as its `transcripts.json` labels them; `joined`: all in one breath."""
     labels = json.loads((folder / "transcripts.json").read_text())
+    spoken = [
+        wav.read(folder / name)[: labels[name]["speech_end_ms"] * BYTES_PER_MS] for name in names or sorted(labels)
+    ]
     size = chunk_ms * BYTES_PER_MS
-    clips = []
-    for name in names or sorted(labels):
-        end_ms = labels[name]["speech_end_ms"]
-        pcm = wav.read(folder / name)[: end_ms * BYTES_PER_MS]
-        pcm += bytes(-len(pcm) % size)
-        frames = tuple(_append(pcm[at : at + size]) for at in range(0, len(pcm), size))
-        clips.append(Clip(frames, end_ms / 1000))
+    clips = tuple(_clip(pcm, size) for pcm in ([b"".join(spoken)] if joined else spoken))
     chance = random.Random(seed)  # noqa: S311 -- no secrets
-    return Voice(tuple(clips), _append(bytes(size)), chunk_ms / 1000, chance)
+    return Voice(clips, _append(bytes(size)), chunk_ms / 1000, chance)
+
+
+def _clip(pcm: bytes, size: int) -> Clip:
+    whole = pcm + bytes(-len(pcm) % size)
+    return Clip(
+        tuple(_append(whole[at : at + size]) for at in range(0, len(whole), size)), len(pcm) / BYTES_PER_MS / 1000
+    )
 
 
 def _append(pcm: bytes) -> str:
@@ -89,6 +95,28 @@ def session_update(silence_ms: int, *, answers: bool, transcribes: bool) -> str:
         heard["transcription"] = {"model": "whisper-1"}
     session = {"type": "realtime", "output_modalities": ["audio"], "audio": {"input": heard}}
     return json.dumps({"type": "session.update", "session": session})
+
+
+class Stamped:
+    """An answer's audio in the pieces in which the stub engine sent it, each stamped with the time of that."""
+
+    def __init__(self) -> None:
+        self.shares_s: list[float] = []
+        """From the engine's last byte of a piece to the caller's receipt of it."""
+        self.unmatched = 0
+        self._sound = bytearray()
+
+    def take(self, pcm: bytes, now: float) -> None:
+        """Audio that has come."""
+        self._sound += pcm
+        while len(self._sound) >= PIECE_BYTES:
+            piece = self._sound[:PIECE_BYTES]
+            del self._sound[:PIECE_BYTES]
+            if piece.startswith(STAMP):
+                at_ns = int.from_bytes(piece[len(STAMP) : len(STAMP) + 8], "little")
+                self.shares_s.append(now - at_ns / 1e9)
+            else:
+                self.unmatched += 1
 
 
 @dataclass
@@ -108,6 +136,8 @@ class Turn:
     gap_s: float = 0.0
     early_stops: int = 0
     """Turns that the server ended before the caller had."""
+    stamped: Stamped | None = None
+    """Reads the stamps of the engine's audio, where it has them."""
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
     types: list[str] = field(default_factory=list)
 
@@ -129,6 +159,7 @@ class Turn:
             "gap_ms": 1000 * self.gap_s,
             "early_stops": self.early_stops,
             "is_in_order": self.is_in_order(),
+            "speech_end_s": end,
         }
 
 
@@ -149,6 +180,7 @@ class Notes:
     """Clips said, by callers who only talk."""
     closed: int = 0
     """Connections that the server ended."""
+    reads_stamps: bool = False
 
 
 class Caller:
@@ -179,7 +211,7 @@ class Caller:
 
     async def say(self, clip: Clip) -> None:
         """Say a clip; its turn begins."""
-        self._turn = Turn()
+        self._turn = Turn(stamped=Stamped() if self._notes.reads_stamps else None)
         begun = self._due
         for frame in clip.frames:
             await self._send(frame)
@@ -210,12 +242,6 @@ class Caller:
                     next_ping += ping_s
                     self._pinged = self._clock()
                     await self._socket.send(ping)
-
-    async def break_off(self, after_s: float) -> None:
-        """Speak, and stop in the middle."""
-        clip = self._voice.chance.choice(self._voice.clips)
-        for frame in clip.frames[: round(after_s / self._voice.chunk_s)]:
-            await self._send(frame)
 
     def restart(self) -> None:
         """Begin to count time from now."""
@@ -276,6 +302,8 @@ def _play(turn: Turn, delta: str, now: float) -> None:
         turn.underruns += 1
         turn.gap_s += now - turn.play_end
     turn.play_end = max(turn.play_end, now) + seconds
+    if turn.stamped is not None:
+        turn.stamped.take(pybase64.b64decode(delta), now)
 
 
 @asynccontextmanager

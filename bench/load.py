@@ -14,11 +14,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
-from callers import Caller, Notes, Voice, calling, session_update, voice
+from callers import Caller, Notes, Stamped, Voice, calling, session_update, voice
 
 SPEECH = Path(__file__).parent.parent / "tests" / "speech"
+SPOKEN_CHARACTERS = 70
+"""About as long as the stub's answer."""
 CONNECTING = 20
 """Connections that are opened at once."""
 
@@ -46,9 +49,9 @@ class Run:
 
     def __init__(self, wish: argparse.Namespace) -> None:
         self.wish = wish
-        self.notes = Notes()
+        self.notes = Notes(reads_stamps=wish.stamped)
         self.server = Footprint(wish.pid)
-        self.voice: Voice = voice(wish.speech, wish.chunk_ms, wish.clips, wish.seed)
+        self.voice: Voice = voice(wish.speech, wish.chunk_ms, wish.clips, wish.seed, joined=wish.joined)
         self.update = session_update(
             wish.silence_ms, answers=wish.scenario != "listen", transcribes=wish.scenario == "answer"
         )
@@ -108,30 +111,19 @@ class Run:
         grown = measured["rss_mib"] * 2**20 - before
         return {**measured, "rss_before_mib": before / 2**20, "kib_per_session": grown / 1024 / self.wish.sessions}
 
-    async def churn(self) -> dict[str, Any]:
-        """Sessions that come and go: at once, in the middle of their speech, or after an answer."""
-        loop, wish = asyncio.get_running_loop(), self.wish
-        before, cpu, begun, until = self.server.rss(), self.server.cpu_s(), loop.time(), loop.time() + wish.seconds
+    async def engine(self) -> dict[str, Any]:
+        """No server: the stub's voice read as it comes, by so many at a time. What stamps cost by themselves."""
+        address, until = urlsplit(self.wish.url), asyncio.get_running_loop().time() + self.wish.seconds
+        shares: list[float] = []
 
-        async def come_and_go() -> None:
-            while loop.time() < until:
-                fate = self.voice.chance.random()
-                async with calling(wish.url, self.update, self.voice, self.notes) as caller:
-                    if fate > 2 / 3:
-                        await caller.converse(loop.time() + 0.01, 0)
-                    elif fate > 1 / 3:
-                        await caller.break_off(self.voice.chance.uniform(0.2, 2.5))
+        async def read() -> None:
+            while asyncio.get_running_loop().time() < until:
+                shares.extend(await _spoken(str(address.hostname), address.port or 80))
 
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(wish.sessions):
-                tasks.create_task(come_and_go())
-        seconds = loop.time() - begun
-        return {
-            "sessions_per_s": len(self.notes.connects_s) / seconds,
-            "cpu_share": (self.server.cpu_s() - cpu) / seconds,
-            "rss_before_mib": before / 2**20,
-            "rss_mib": self.server.rss() / 2**20,
-        }
+            for _ in range(self.wish.sessions):
+                tasks.create_task(read())
+        return {"share_ms": _percentiles(shares)}
 
     def report(self, measured: dict[str, Any]) -> dict[str, Any]:
         """All figures of the run."""
@@ -143,6 +135,7 @@ class Run:
             "chunk_ms": wish.chunk_ms,
             **measured,
             "turns": [turn.report() for turn in notes.turns],
+            **self._shares(),
             "missing": notes.missing,
             "errors": notes.errors[:20],
             "closed": notes.closed,
@@ -155,6 +148,28 @@ class Run:
             "load_average": os.getloadavg()[0],
         }
 
+    def _shares(self) -> dict[str, Any]:
+        stamped = [turn.stamped for turn in self.notes.turns if turn.stamped is not None]
+        if not stamped:
+            return {}
+        shares = [share for each in stamped for share in each.shares_s]
+        return {"share_ms": _percentiles(shares), "unmatched": sum(each.unmatched for each in stamped)}
+
+
+async def _spoken(host: str, port: int) -> list[float]:
+    """One answer of the stub's voice: how old each piece was when it had come."""
+    reader, writer = await asyncio.open_connection(host, port)
+    body = json.dumps({"model": "stub", "input": "a" * SPOKEN_CHARACTERS}).encode()
+    head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    await reader.readuntil(b"\r\n\r\n")
+    stamped = Stamped()
+    while size := int(await reader.readline(), 16):
+        piece = (await reader.readexactly(size + 2))[:-2]
+        stamped.take(piece, asyncio.get_running_loop().time())
+    writer.close()
+    return stamped.shares_s
+
 
 def _percentiles(seconds: list[float]) -> dict[str, float]:
     if len(seconds) < 2:
@@ -166,7 +181,7 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
 def main() -> None:
     """Run one scenario."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=("answer", "listen", "idle", "churn"))
+    parser.add_argument("scenario", choices=("answer", "listen", "idle", "engine"))
     parser.add_argument("--url", required=True)
     parser.add_argument("--sessions", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=30)
@@ -178,6 +193,8 @@ def main() -> None:
     parser.add_argument("--ping-s", type=float, default=5.0)
     parser.add_argument("--speech", type=Path, default=SPEECH)
     parser.add_argument("--clips", nargs="*", default=[])
+    parser.add_argument("--joined", action="store_true", help="all clips in one breath")
+    parser.add_argument("--stamped", action="store_true", help="the engine stamps its audio")
     parser.add_argument("--pid", type=int)
     parser.add_argument("--seed", type=int, default=1)
     wish = parser.parse_args()

@@ -2,12 +2,17 @@
 
 `python bench/stubs.py --port 9100` serves `audio/transcriptions`, `chat/completions` (streamed) and `audio/speech` (raw
 24 kHz samples, or WAV). The delays are to the first token and the first audio; tokens and audio then follow quickly.
+GET /calls tells when each engine was at work, by the machine's monotonic clock, and forgets. With `--stamped` each
+piece of audio begins with the time at which it is sent.
 """
 
 import argparse
 import asyncio
 import json
+import time
+from collections import deque
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import uvicorn
@@ -21,6 +26,10 @@ ANSWER = "That is a fine idea, and here is a little more of it. Shall we go on?"
 RATE_HZ = 24_000
 PIECE_S = 0.1
 SPOKEN_PER_CHARACTER_S = 0.03
+PIECE_BYTES = round(PIECE_S * RATE_HZ) * 2
+STAMP = b"\x5a\xa5\x3c\xc3\x5a\xa5\x3c\xc3"
+"""Before the nanoseconds, 8 bytes little-endian, at the start of a stamped piece."""
+CALLS_KEPT = 10_000
 WAV_HEADER = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\1\0\1\0\xc0\x5d\0\0\x80\xbb\0\0\2\0\x10\0data\xff\xff\xff\xff"
 """24 kHz mono, of a length that nobody knows yet."""
 
@@ -28,7 +37,11 @@ WAV_HEADER = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\1\0\1\0\xc0\x5d\0\0\x80\xb
 class Stubs:
     """Three engines; times in seconds."""
 
-    def __init__(self, asr_s: float, llm_s: float, tts_s: float, token_s: float, piece_s: float) -> None:
+    def __init__(
+        self, asr_s: float, llm_s: float, tts_s: float, token_s: float, piece_s: float, *, stamped: bool
+    ) -> None:
+        self._stamped = stamped
+        self._calls: deque[dict[str, Any]] = deque(maxlen=CALLS_KEPT)
         self._asr_s = asr_s
         self._llm_s = llm_s
         self._tts_s = tts_s
@@ -40,7 +53,9 @@ class Stubs:
     async def transcribe(self, request: Request) -> Response:
         """Words, whatever was said."""
         await request.body()
+        call = self._begun("asr")
         await asyncio.sleep(self._asr_s)
+        call["first"] = call["done"] = time.monotonic()
         return JSONResponse({"text": HEARD})
 
     async def chat(self, request: Request) -> Response:
@@ -49,12 +64,15 @@ class Stubs:
         return StreamingResponse(self._tokens(model), media_type="text/event-stream")
 
     async def _tokens(self, model: str) -> AsyncIterator[bytes]:
+        call = self._begun("llm")
         await asyncio.sleep(self._llm_s)
+        call["first"] = time.monotonic()
         words = ANSWER.split(" ")
         for number, word in enumerate(words):
             if number:
                 await asyncio.sleep(self._token_s)
             yield _chunk(model, {"content": word if not number else f" {word}"}, None)
+        call["done"] = time.monotonic()
         yield _chunk(model, {}, "stop")
         yield b"data: [DONE]\n\n"
 
@@ -68,11 +86,31 @@ class Stubs:
         )
 
     async def _sound(self, pieces: int, header: bytes) -> AsyncIterator[bytes]:
+        call = self._begun("tts")
         await asyncio.sleep(self._tts_s)
-        yield header + self._piece
+        call["first"] = time.monotonic()
+        yield header + self._sent()
         for _ in range(pieces - 1):
             await asyncio.sleep(self._piece_s)
-            yield self._piece
+            yield self._sent()
+        call["done"] = time.monotonic()
+
+    def _sent(self) -> bytes:
+        if not self._stamped:
+            return self._piece
+        stamp = STAMP + time.monotonic_ns().to_bytes(8, "little")
+        return stamp + self._piece[len(stamp) :]
+
+    def _begun(self, engine: str) -> dict[str, Any]:
+        call: dict[str, Any] = {"engine": engine, "begun": time.monotonic()}
+        self._calls.append(call)
+        return call
+
+    async def calls(self, _: Request) -> Response:
+        """When the engines were at work; what was cut off has no `done`."""
+        told = list(self._calls)
+        self._calls.clear()
+        return JSONResponse(told)
 
 
 def _chunk(model: str, delta: dict[str, str], finish: str | None) -> bytes:
@@ -90,13 +128,15 @@ def main() -> None:
     parser.add_argument("--tts-ms", type=float, default=100)
     parser.add_argument("--token-ms", type=float, default=5, help="between two tokens")
     parser.add_argument("--piece-ms", type=float, default=10, help="between two pieces of 100 ms of audio")
+    parser.add_argument("--stamped", action="store_true")
     wish = parser.parse_args()
     delays = (wish.asr_ms, wish.llm_ms, wish.tts_ms, wish.token_ms, wish.piece_ms)
-    stubs = Stubs(*(ms / 1000 for ms in delays))
+    stubs = Stubs(*(ms / 1000 for ms in delays), stamped=wish.stamped)
     routes = [
         Route("/v1/audio/transcriptions", stubs.transcribe, methods=["POST"]),
         Route("/v1/chat/completions", stubs.chat, methods=["POST"]),
         Route("/v1/audio/speech", stubs.speak, methods=["POST"]),
+        Route("/calls", stubs.calls),
     ]
     uvicorn.run(Starlette(routes=routes), port=wish.port, log_level="warning")
 

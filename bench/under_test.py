@@ -30,12 +30,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def antiphon(flags: Sequence[str], core: int | None = None) -> Iterator[Server]:
-    """Our server, as an operator starts it, once it is ready."""
+def antiphon(flags: Sequence[str], core: int | None = None, counts: Path | None = None) -> Iterator[Server]:
+    """Our server, as an operator starts it, once it is ready. With `counts`, it tells its tasks there when asked."""
     port = free_port()
-    command = [str(Path(sys.executable).parent / "antiphon"), "serve", "--port", str(port)]
-    command += ["--log-level", "warning", "--max-sessions", "5000", *flags]
-    with process(command, core) as child:
+    command = [str(Path(sys.executable).parent / "antiphon")]
+    if counts is not None:
+        command = [sys.executable, str(HERE / "serve_counted.py")]
+    command += ["serve", "--port", str(port), "--log-level", "warning", "--max-sessions", "5000", *flags]
+    with process(command, core, env=os.environ | {"COUNTS": str(counts)}) as child:
         until_it_answers(f"http://127.0.0.1:{port}/readyz", child)
         yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)
 
@@ -70,11 +72,15 @@ def stubs(core: int | None = None, flags: Sequence[str] = ()) -> Iterator[str]:
 
 def load(server: Server, scenario: str, *flags: object, core: int | None = None) -> dict[str, Any]:
     """Run the generator to its end; what it has seen."""
-    command = [sys.executable, str(HERE / "load.py"), scenario, "--url", server.url, "--pid", str(server.pid)]
-    command += [str(flag) for flag in flags]
+    return told("load.py", scenario, "--url", server.url, "--pid", server.pid, *flags, core=core)
+
+
+def told(script: str, *flags: object, core: int | None = None) -> dict[str, Any]:
+    """Run a script beside this one to its end; the JSON that it prints."""
+    command = [sys.executable, str(HERE / script), *(str(flag) for flag in flags)]
     done = subprocess.run(_pinned(command, core), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"The load generator failed:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{script} failed:\n{done.stderr[-2000:]}")
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen
 
@@ -96,10 +102,13 @@ def _pinned(command: list[str], core: int | None) -> list[str]:
 
 @contextlib.contextmanager
 def process(
-    command: list[str], core: int | None = None, env: Mapping[str, str] | None = None
+    command: list[str], core: int | None = None, env: Mapping[str, str] | None = None, log: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running command, pinned where that is asked for; ended with the block."""
-    with subprocess.Popen(_pinned(command, core), stdout=subprocess.DEVNULL, env=env) as child:
+    """A running command, pinned where that is asked for; ended with the block. Its errors go to ours, or to a file."""
+    with contextlib.ExitStack() as stack:
+        errors = stack.enter_context(log.open("wb")) if log else None
+        child = subprocess.Popen(_pinned(command, core), stdout=subprocess.DEVNULL, stderr=errors, env=env)
+        stack.enter_context(child)
         try:
             yield child
         finally:
@@ -119,3 +128,8 @@ def until_it_answers(url: str, child: subprocess.Popen[bytes], limit_s: float = 
                 return
         time.sleep(0.1)
     raise RuntimeError(f"{child.args!r} did not start.")
+
+
+def first_core() -> int:
+    """The core of the generator and of what it stands on."""
+    return min(os.sched_getaffinity(0))

@@ -26,6 +26,11 @@ def python_of(name: str) -> Path:
     return python
 
 
+def log_of(name: str) -> Path:
+    """Where the peer's complaints go."""
+    return ENVIRONMENTS / f"{name}.log"
+
+
 def is_installed(name: str) -> bool:
     """Whether there is such an environment."""
     return (ENVIRONMENTS / name / ".installed").exists()

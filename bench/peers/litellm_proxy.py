@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from peers.install import python_of
+from peers.install import log_of, python_of
 from under_test import Server, free_port, process, until_it_answers
 
 NAME = "litellm"
@@ -40,6 +40,6 @@ def litellm(upstream: str, core: int | None = None) -> Iterator[Server]:
         config = Path(folder) / "config.yaml"
         config.write_text(CONFIG.format(upstream=upstream), "utf-8")
         command = [str(python_of(NAME).parent / "litellm"), "--config", str(config), "--host", "127.0.0.1"]
-        with process([*command, "--port", str(port)], core, env=os.environ | QUIET) as child:
+        with process([*command, "--port", str(port)], core, env=os.environ | QUIET, log=log_of(NAME)) as child:
             until_it_answers(f"http://127.0.0.1:{port}/health/liveliness", child, limit_s=120)
             yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)

@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from install import python_of  # noqa: E402 -- the paths above let this file be a command
+from install import log_of, python_of  # noqa: E402 -- the paths above let this file be a command
 from under_test import Server, free_port, process, stubs, until_it_answers  # noqa: E402 -- likewise
 
 NAME = "speech-to-speech"
@@ -40,7 +40,7 @@ def speech_to_speech(engines: str, sessions: int, flags: Sequence[str] = ()) -> 
     command += ["--responses_api_stream", "--responses_api_api_key", "none"]
     command += ["--tts", "openai", "--openai_tts_base_url", engines, "--openai_tts_model", "stub"]
     command += ["--openai_stt_api_key", "none", "--openai_tts_api_key", "none"]
-    with process([*command, *flags]) as child:
+    with process([*command, *flags], log=log_of(NAME)) as child:
         until_it_answers(f"http://127.0.0.1:{port}/v1/pool", child, limit_s=60 + 5 * sessions)
         yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)
 
