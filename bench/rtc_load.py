@@ -28,6 +28,8 @@ ANSWER_CHARACTERS = 100
 """Of the tone voice, at 40 ms each: 4 seconds."""
 SPEECH = Path(__file__).parent.parent / "tests" / "speech"
 MODEL = "?model=gpt-realtime"
+BEEP = (b"\x00\x20" * 12 + b"\x00\xe0" * 12) * 200
+"""A fifth of a second of 1 kHz."""
 
 Seen = dict[str, Any]
 
@@ -116,11 +118,11 @@ async def edges(wish: argparse.Namespace) -> Seen:
 
 async def echo(wish: argparse.Namespace) -> Seen:
     """From a packet to the core, and from the core to a packet."""
-    call, packets = RtcCall(wish.url + MODEL), encoded(clip())
+    call, packets = RtcCall(wish.url + MODEL), encoded(BEEP)
     await call.dial()
     into, out = [], []
     for _ in range(wish.turns):
-        call.line.speak(packets[:20])
+        call.line.speak(packets)
         _, heard = await call.until("heard")
         first = call.line.first_sent or 0.0
         into.append(1000 * (heard["at"] - first))
