@@ -8,7 +8,7 @@ import pytest
 from answering import run_async
 
 from antiphon.engines.slots import MAX_WAITING, Slots
-from antiphon.ports import EngineError
+from antiphon.ports import Claim, EngineError
 
 
 async def started(group: asyncio.TaskGroup, *coros: Coroutine[Any, Any, int]) -> list[asyncio.Task[int]]:
@@ -23,13 +23,13 @@ def test_a_session_gets_its_own_slot_back() -> None:
 
     async def main() -> None:
         slots = Slots(3)
-        assert [await slots.take(name) for name in "abc"] == [0, 1, 2]
+        assert [await slots.take(Claim(name)) for name in "abc"] == [0, 1, 2]
         for slot in (1, 0, 2):
             slots.give_back(slot)
 
-        assert await slots.take("c") == 2
-        assert await slots.take("new") == 1
-        assert await slots.take("b") == 0
+        assert await slots.take(Claim("c")) == 2
+        assert await slots.take(Claim("new")) == 1
+        assert await slots.take(Claim("b")) == 0
         assert slots.free == 0
 
     run_async(main)
@@ -40,7 +40,7 @@ def test_a_second_answer_of_a_session_takes_another_slot() -> None:
 
     async def main() -> None:
         slots = Slots(2)
-        assert [await slots.take("a"), await slots.take("a")] == [0, 1]
+        assert [await slots.take(Claim("a")), await slots.take(Claim("a"))] == [0, 1]
         assert slots.take_now("a") is None
 
     run_async(main)
@@ -54,7 +54,7 @@ def test_who_waits_is_served_in_order() -> None:
         order: list[str] = []
 
         async def use(name: str) -> int:
-            slot = await slots.take(name)
+            slot = await slots.take(Claim(name))
             order.append(name)
             await asyncio.sleep(0)
             slots.give_back(slot)
@@ -73,9 +73,9 @@ def test_drafts_wait_behind_answers() -> None:
 
     async def main() -> None:
         slots = Slots(1)
-        slot = await slots.take("a")
+        slot = await slots.take(Claim("a"))
         async with asyncio.TaskGroup() as group:
-            draft, answer = await started(group, slots.take("d", is_draft=True), slots.take("e"))
+            draft, answer = await started(group, slots.take(Claim("d", is_draft=True)), slots.take(Claim("e")))
             slots.give_back(slot)
             await asyncio.sleep(0)
             assert answer.done()
@@ -86,14 +86,39 @@ def test_drafts_wait_behind_answers() -> None:
     run_async(main)
 
 
+def test_a_flood_of_one_session_does_not_hold_up_another() -> None:
+    """Who was not served yet goes before who was; a draft that has become the answer is no draft."""
+
+    async def main() -> list[str]:
+        slots = Slots(1)
+        slot = await slots.take(Claim("z"))
+        order: list[str] = []
+
+        async def use(claim: Claim) -> int:
+            slot = await slots.take(claim)
+            order.append(claim.session_id)
+            await asyncio.sleep(0)
+            slots.give_back(slot)
+            return slot
+
+        draft = Claim("c", is_draft=True)
+        async with asyncio.TaskGroup() as group:
+            await started(group, use(draft), *(use(Claim(name)) for name in "aaab"))
+            draft.is_draft = False
+            slots.give_back(slot)
+        return order
+
+    assert run_async(main) == list("cabaa")
+
+
 def test_a_cancelled_waiter_leaves_no_trace() -> None:
     """Whether it still waited, or had just been given a slot."""
 
     async def main() -> None:
         slots = Slots(1)
-        slot = await slots.take("a")
+        slot = await slots.take(Claim("a"))
         async with asyncio.TaskGroup() as group:
-            first, second, third = await started(group, *(slots.take(name) for name in "bcd"))
+            first, second, third = await started(group, *(slots.take(Claim(name)) for name in "bcd"))
             first.cancel()
             await asyncio.sleep(0)
             assert slots.waiting == 2
@@ -113,9 +138,9 @@ def test_a_waiter_cancelled_in_the_same_moment_as_served_is_passed_over() -> Non
 
     async def main() -> None:
         slots = Slots(1)
-        slot = await slots.take("a")
+        slot = await slots.take(Claim("a"))
         async with asyncio.TaskGroup() as group:
-            first, second = await started(group, slots.take("b"), slots.take("c"))
+            first, second = await started(group, slots.take(Claim("b")), slots.take(Claim("c")))
             first.cancel()
             slots.give_back(slot)
         assert first.cancelled()
@@ -129,11 +154,11 @@ def test_the_queue_is_bounded() -> None:
 
     async def main() -> None:
         slots = Slots(1)
-        await slots.take("a")
+        await slots.take(Claim("a"))
         async with asyncio.TaskGroup() as group:
-            tasks = await started(group, *(slots.take(str(n)) for n in range(MAX_WAITING)))
+            tasks = await started(group, *(slots.take(Claim(str(n))) for n in range(MAX_WAITING)))
             with pytest.raises(EngineError) as caught:
-                await slots.take("late")
+                await slots.take(Claim("late"))
             assert caught.value.code == "rate_limit_exceeded"
             for task in tasks:
                 task.cancel()
@@ -147,8 +172,8 @@ def test_stopping_refuses_all_who_wait() -> None:
 
     async def main() -> list[BaseException | int]:
         slots = Slots(1)
-        await slots.take("a")
-        waiting = [asyncio.ensure_future(slots.take(name)) for name in "bc"]
+        await slots.take(Claim("a"))
+        waiting = [asyncio.ensure_future(slots.take(Claim(name))) for name in "bc"]
         await asyncio.sleep(0)
         waiting[1].cancel()
         slots.refuse_all(EngineError("stopping"))
@@ -164,8 +189,8 @@ def test_a_waiter_refused_and_cancelled_at_once_just_ends() -> None:
 
     async def main() -> None:
         slots = Slots(1)
-        await slots.take("a")
-        waiting = asyncio.ensure_future(slots.take("b"))
+        await slots.take(Claim("a"))
+        waiting = asyncio.ensure_future(slots.take(Claim("b")))
         await asyncio.sleep(0)
         slots.refuse_all(EngineError("stopping"))
         waiting.cancel()

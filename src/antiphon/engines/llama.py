@@ -23,7 +23,7 @@ from antiphon.engines.llama_prompt import Windows, request_of, warming
 from antiphon.engines.llama_server import LlamaServer, ServerSettings
 from antiphon.engines.registry import EngineSpec, SetupError
 from antiphon.engines.slots import Slots
-from antiphon.ports import Delta, EngineError, Prompt, Usage
+from antiphon.ports import CLAIM, Claim, Delta, EngineError, Prompt, Usage
 
 DEFAULT_MODEL = "smollm2-135m"
 ANSWER_TOKENS = 256
@@ -120,7 +120,7 @@ class Llama:
         for request in [each for each in self._requests if each.session_id == prompt.session_id]:
             if request.is_cancelled:  # about to free the slot that has read this conversation: worth a moment
                 await request.ended.wait()
-        slot = await self.slots.take(prompt.session_id, is_draft=prompt.draft)
+        slot = await self.slots.take(_claim_of(prompt))
         return self._send(slot, prompt.session_id, self.request_of(prompt))
 
     def _send(self, slot: int, session_id: str, body: dict[str, Any]) -> "Request":
@@ -265,6 +265,12 @@ def make(spec: EngineSpec) -> Llama:
 def _cores() -> int:
     """Cores that this process may use; not every system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _claim_of(prompt: Prompt) -> Claim:
+    """The runtime's own, which knows when a draft has become the answer; or what the prompt says."""
+    claim = CLAIM.get()
+    return claim if claim.session_id == prompt.session_id else Claim(prompt.session_id, prompt.draft)
 
 
 def _path_of(model: str, spec: EngineSpec) -> Path:
