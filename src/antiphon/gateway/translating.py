@@ -4,6 +4,7 @@ An append is the same in all dialects, and passes as it is. What an upstream say
 older clients: many take an unknown event for a broken connection.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,7 +16,7 @@ from antiphon.gateway.passing import Moves
 from antiphon.gateway.wishes import Wishes
 from antiphon.protocol.client_events import ClientEvent
 from antiphon.protocol.codec import Unknown, decode_server, encode_client
-from antiphon.protocol.errors import ErrorDetail
+from antiphon.protocol.errors import ErrorDetail, clipped
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import (
     ConversationItemAdded,
@@ -26,6 +27,8 @@ from antiphon.protocol.server_events import (
     ServerEvent,
 )
 from antiphon.protocol.wire import UNSET, UnsetType
+
+_LOG = logging.getLogger("antiphon.gateway")
 
 APPEND: Final = "input_audio_buffer.append"
 
@@ -76,7 +79,11 @@ class Translated:
 
     def _events(self, frame: bytes) -> Iterator[ServerEvent]:
         events = [decode_server(frame)] if self._upstream is None else self._upstream.events(frame)
-        yield from (event for event in events if not isinstance(event, Unknown))
+        for event in events:
+            if isinstance(event, Unknown):
+                _LOG.debug("an event of the upstream is not told: %s", clipped(event.type))
+            else:
+                yield event
 
 
 class Items:

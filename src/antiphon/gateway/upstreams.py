@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from antiphon.client.address import Dialect
 from antiphon.client.connection import Connection, connect
-from antiphon.client.errors import ClientError, ConnectionLost, Unreachable
+from antiphon.client.errors import ClientError, ConnectionLost, Unreachable, UpgradeRefused
 from antiphon.client.older import Older
 from antiphon.gateway.configuring import configured
 from antiphon.gateway.frames import MAX_UPSTREAM_FRAME_BYTES, type_of
@@ -115,7 +115,7 @@ class Upstreams:
                 try:
                     leg = await self._opened(upstream, wanted, attempt)
                 except ClientError as error:
-                    upstream.failed(error.message)
+                    upstream.failed(_why(error))
                     continue
                 upstream.set_up(is_up=True)
                 upstream.opened += 1
@@ -167,6 +167,17 @@ async def _after_refusal(connection: Connection) -> Iterable[bytes]:
             raise
         return ()  # the next receive raises the same again
     return () if more is None else (more,)
+
+
+def _why(error: ClientError) -> str:
+    """The failure for a log, without what the server said: that may quote a key."""
+    match error:
+        case UpgradeRefused():
+            return f"HTTP {error.status}"
+        case ConnectionLost():
+            code = f" {error.detail.code}" if error.detail and error.detail.code else ""
+            return f"it closed with {error.code}{code}"
+    return error.message
 
 
 def with_query(url: str, more: Mapping[str, str]) -> str:
