@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 RATE_HZ = 200
@@ -17,26 +17,24 @@ Share = dict[str, object]
 
 
 @contextlib.contextmanager
-def profiled(pid: int, seconds: float) -> Iterator[Callable[[], list[Share]]]:
-    """Sample a process for so long, from a little after the block begins; then the top functions can be asked for."""
-    spy = Path(sys.executable).parent / "py-spy"
-    command = [str(spy) if spy.exists() else shutil.which("py-spy") or "py-spy", "record", "--pid", str(pid)]
+def profiled(pid: int, seconds: float) -> Iterator[list[Share]]:
+    """Sample a process for so long, from a little after the block begins; at its end the top functions are there."""
+    beside = Path(sys.executable).parent / "py-spy"
+    spy = str(beside) if beside.exists() else shutil.which("py-spy") or "py-spy"
+    command = [spy, "record", "--pid", str(pid), "--duration", str(round(seconds)), "--rate", str(RATE_HZ)]
+    command += ["--function", "--nonblocking", "--format", "raw"]
+    top: list[Share] = []
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "stacks.txt"
-        command += ["--duration", str(round(seconds)), "--rate", str(RATE_HZ), "--function", "--nonblocking"]
-        shell = ["sh", "-c", 'sleep "$0"; exec "$@"', str(BEFORE_S)]
-        with subprocess.Popen(
-            [*shell, *command, "--format", "raw", "--output", str(found)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as spy_:
-            yield lambda: _top(spy_, found)
+        late = ["sh", "-c", 'sleep "$0"; exec "$@"', str(BEFORE_S), *command, "--output", str(found)]
+        with subprocess.Popen(late, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            yield top
+        top += _top(found.read_text())
 
 
-def _top(spy: subprocess.Popen[bytes], found: Path) -> list[Share]:
-    spy.wait()
+def _top(stacks: str) -> list[Share]:
     counts: Counter[str] = Counter()
-    for line in found.read_text().splitlines():
+    for line in stacks.splitlines():
         stack, _, samples = line.rpartition(" ")
         counts[stack.rpartition(";")[2]] += int(samples)
     total = counts.total()

@@ -205,9 +205,9 @@ def profile(wish: argparse.Namespace) -> list[Result]:
         for scenario, engine_flags, sessions, chunk_ms in loads:
             with antiphon(engine_flags, core=last_core()) as server:
                 flags = ("--sessions", sessions, "--chunk-ms", chunk_ms, "--seconds", wish.seconds + 4, *clips(wish))
-                with profiled(server.pid, wish.seconds) as samples:
+                with profiled(server.pid, wish.seconds) as top:
                     load(server, scenario, *flags, core=first_core())
-                results.append({"scenario": scenario, "sessions": sessions, "top": samples()})
+                results.append({"scenario": scenario, "sessions": sessions, "top": top})
     return results
 
 
