@@ -26,7 +26,10 @@ SPECIAL_ENV: Mapping[str, Path] = {
 """Names beside the rule. `PORT` is what hosting platforms set; `ANTIPHON_PORT` is stronger."""
 
 PROVIDER_ENV: Mapping[str, str] = {"api_key": "OPENAI_API_KEY", "base_url": "OPENAI_BASE_URL"}
-"""Options of `openai` engines by the variables that its SDK has for them."""
+"""Options of the provider's engines by the variables that its SDK has for them."""
+
+PROVIDER_ENGINES: Mapping[str, tuple[str, ...]] = {"openai": ("api_key", "base_url"), "realtime": ("api_key",)}
+"""Which of them each engine takes. `OPENAI_BASE_URL` leads `antiphon talk` to us: a Realtime engine would call itself."""
 
 OTHER_ENV = frozenset({f"{ENV_PREFIX}CONFIG"})
 """Ours, and read elsewhere."""
@@ -177,15 +180,15 @@ def _is_known_env(name: str) -> bool:
 
 
 def _from_provider(values: Layer, environ: Mapping[str, str]) -> Iterator[tuple[Path, Value]]:
-    """Options of `openai` engines that the customary variables give: the weakest layer."""
+    """Options of the provider's engines that the customary variables give: the weakest layer."""
     given = {option: environ[name] for option, name in PROVIDER_ENV.items() if environ.get(name)}
     for path, value in values.items():
         is_engine = path[0] in ("engines", "models") and path[-1] in OPTION_ROLES and "options" not in path
-        if not is_engine or not isinstance(value.raw, str) or value.raw.partition("#")[0].partition(":")[0] != "openai":
+        if not is_engine or not isinstance(value.raw, str):
             continue
-        has_url = ":" in value.raw.partition("#")[0]
+        name, has_url, _ = value.raw.partition("#")[0].partition(":")
         for option, text in given.items():
-            if option != "base_url" or not has_url:
+            if option in PROVIDER_ENGINES.get(name, ()) and (option != "base_url" or not has_url):
                 yield (*path[:-1], "options", path[-1], option), Value(text, PROVIDER_ENV[option], is_text=True)
 
 

@@ -14,11 +14,11 @@ from antiphon.config.settings import OPTION_ROLES, EngineRole
 from antiphon.engines import registry
 from antiphon.engines.cascade import Cascade
 from antiphon.engines.registry import Weights
-from antiphon.ports import Engine, EngineSet, Queued
+from antiphon.ports import Engine, EngineSet, Queued, Role
 from antiphon.server.voices import renamed
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-REMOTE_BY_NATURE = "openai"
+REMOTE_BY_NATURE = ("openai", "realtime")
 
 NONE = "none"
 """Written for an engine that is not wanted: `asr = "none"` serves text only."""
@@ -58,7 +58,7 @@ class EnginePool:
     @property
     def names(self) -> Mapping[EngineRole, str]:
         """The default engines by role, as the operator wrote them."""
-        written = {role: getattr(self._config.engines, role) for role in OPTION_ROLES}
+        written = {role: _written(self._config.engines, role) for role in OPTION_ROLES}
         return {role: name for role, name in written.items() if name is not None}
 
     def waiting(self) -> Mapping[str, int]:
@@ -119,30 +119,42 @@ class EnginePool:
         made: dict[str, Any] = {role: self._engine(wanted, role) for role in OPTION_ROLES}
         voice = renamed(made["tts"], self._config.session.voices) if made["tts"] is not None else None
         is_local = all(_is_local(getattr(wanted, role), wanted.options.get(role, {})) for role in OPTION_ROLES)
-        answerer = Cascade(made["llm"], voice)
+        answerer = made["llm"] if _speaks_itself(wanted.llm) else Cascade(made["llm"], voice)
         return EngineSet(made["vad"], made["asr"], answerer, made["turn"], anticipates=is_local, tools=made["tools"])
 
     def _engine(self, wanted: Engines, role: EngineRole) -> Engine | None:
-        text = getattr(wanted, role)
+        text = _written(wanted, role)
         if text is None or text == NONE:
             return None
         options = wanted.options.get(role, {})
         key = (role, text, msgspec.json.encode(options, order="deterministic"))
         if key not in self._engines:
-            self._engines[key] = registry.make(role, text, options=options, weights=self._weights)
+            port: Role = "responder" if role == "llm" and _speaks_itself(text) else role
+            self._engines[key] = registry.make(port, text, options=options, weights=self._weights)
         return self._engines[key]
+
+
+def _speaks_itself(llm: str) -> bool:
+    """Whether what is named as the language model is a responder: it hears and speaks, and needs no voice beside it."""
+    return registry.parse(llm)[0] in registry.installed("responder")
+
+
+def _written(wanted: Engines, role: EngineRole) -> str | None:
+    """The engine of a role, as the operator wrote it; a responder has no voice beside it."""
+    text: str | None = None if role == "tts" and _speaks_itself(wanted.llm) else getattr(wanted, role)
+    return text
 
 
 def _is_local(text: str | None, options: Mapping[str, Any]) -> bool:
     """Whether an engine works on this machine: what it does for nothing costs nobody money.
 
-    The `openai` engine without a URL goes where its SDK goes, which is elsewhere.
+    An engine of the provider's without a URL goes to the provider.
     """
     if text is None:
         return True
     name, url, _ = registry.parse(text)
     url = url or options.get("base_url")
-    return name != REMOTE_BY_NATURE if url is None else urlsplit(str(url)).hostname in (None, *LOOPBACK)
+    return name not in REMOTE_BY_NATURE if url is None else urlsplit(str(url)).hostname in (None, *LOOPBACK)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> Exception:
