@@ -29,8 +29,8 @@ PATIENCE_S = 20.0
 """What has not come by then is missing."""
 LEAVING_S = 3.0
 """The server has so long to forget all visitors before its footprint is taken."""
-COUNTING_S = 2.0
-"""The server's tasks are counted within."""
+COUNTING_S, LOOKING_S = 20.0, 0.1
+"""The server's tasks are counted within, and the count is looked for so often; a mark may be without it."""
 FIRST_SOUND = "response.output_audio.delta"
 AT_MOST_TOLD = 50
 NONSENSE: tuple[str | bytes, ...] = (
@@ -318,8 +318,11 @@ class Churn:
         if self.wish.counts is not None:
             self.wish.counts.unlink(missing_ok=True)
             server.send_signal(signal.SIGUSR1)
-            await asyncio.sleep(COUNTING_S)
-            seen |= json.loads(self.wish.counts.read_text())
+            for _ in range(round(COUNTING_S / LOOKING_S)):
+                await asyncio.sleep(LOOKING_S)
+                if self.wish.counts.exists():
+                    seen |= json.loads(self.wish.counts.read_text())
+                    break
         self.footprints.append(seen)
 
 

@@ -142,7 +142,7 @@ def churn(ran: Ran) -> Figure:
     _labelled(axis, "minutes of churn", "RSS, MiB")
     if "tasks" in marks[0]:
         tasks = axis.twinx()
-        tasks.plot(minutes, [mark["tasks"] for mark in marks], color=PEER, linewidth=0.8)
+        tasks.plot(minutes, [mark.get("tasks") for mark in marks], color=PEER, linewidth=0.8)
         tasks.set_ylim(bottom=0)
         tasks.set_ylabel("tasks", color=PEER)
     return figure
