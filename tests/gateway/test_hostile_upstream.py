@@ -179,7 +179,7 @@ def test_a_frame_beyond_the_bound() -> None:
         await peer.open()
         peer.writer.write(head_of(asked) + b"a" * 100_000)
         await peer.writer.drain()
-        await asyncio.Event().wait()
+        await peer.heard()  # the close
 
     async def scene() -> None:
         async with hostile(is_huge) as url, relaying(url) as relay:
@@ -247,5 +247,29 @@ def test_a_goodbye_without_an_error_gets_one() -> None:
 
             assert told.errors == [lost("It closed with 1012 restart.")]
             assert (told.code, told.reason) == (1012, "restart")
+
+    play(scene)
+
+
+def test_a_key_of_ours_that_ends_in_the_middle() -> None:
+    """The upstream shows parts of it; the client gets other words for it."""
+
+    async def revokes(peer: Peer) -> None:
+        await peer.open()
+        message = "Incorrect API key provided: sk-***tail."
+        error = {"type": "invalid_request_error", "code": "invalid_api_key", "message": message, "param": None}
+        await peer.say({"type": "error", "error": error})
+        await peer.send((3000).to_bytes(2, "big") + b"invalid_request_error.invalid_api_key", 8)
+
+    async def scene() -> None:
+        async with hostile(revokes) as url, relaying(url) as relay:
+            (upstream,) = relay.house.upstreams.all
+            assert upstream.is_up
+            told = await listen(relay.socket_url)
+
+            assert told.errors == [
+                ("server_error", "upstream_key_refused", "The upstream server refused the relay's key.")
+            ]
+            assert told.code == 3000
 
     play(scene)

@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection
 
 from antiphon.config import Config, Server
 from antiphon.gateway.health import check, health_url
+from antiphon.gateway.models import models_url
 from antiphon.gateway.upstreams import Upstream, Upstreams, Wanted
 from antiphon.testing import TONE, serving
 
@@ -282,4 +283,32 @@ def test_a_relay_before_a_server_with_keys() -> None:
             async with relaying(toml=toml) as relay, dial(relay.url) as caller:
                 assert await caller.answers() == "still here."
 
+    play(scene)
+
+
+def test_models_are_the_upstreams_where_none_are_named() -> None:
+    """The first that answers, with the operator's key; one that talks nonsense is passed over."""
+
+    async def nonsense(peer: Peer) -> None:
+        await peer.request()
+        await peer.answer("200 OK", "[]")
+
+    async def scene() -> None:
+        config = Config(engines=TONE, server=Server(api_keys={"relay": UPSTREAM_KEY}))
+        async with hostile(nonsense) as first, serving(config) as second:
+            toml = f"""
+                [[upstreams]]
+                url = "{first}"
+                [[upstreams]]
+                url = "{second}/v1"
+                key = "{UPSTREAM_KEY}"
+            """
+            async with relaying(toml=toml) as relay, httpx.AsyncClient(base_url=relay.url) as http:
+                names = [row["id"] for row in (await http.get("/v1/models")).json()["data"]]
+            async with relaying(first) as relay, httpx.AsyncClient(base_url=relay.url) as http:
+                none = (await http.get("/v1/models")).json()
+        assert "gpt-realtime" in names
+        assert none == {"object": "list", "data": []}
+
+    assert models_url("https://api.example.com/v1/realtime?x=1") == "https://api.example.com/v1/models?x=1"
     play(scene)

@@ -172,3 +172,13 @@ def test_too_many_wait() -> None:
     error = wishes.heard(wish("late", queues=True))
     assert isinstance(error, ErrorDetail)
     assert (error.code, error.event_id) == ("too_many_responses", "late")
+
+
+def test_an_error_without_a_name_blocks_nobody() -> None:
+    """An upstream that does not say what it refuses: the oldest is taken for refused, and the next one begins."""
+    wishes = new_wishes()
+    wishes.heard(wish("a", queues=True))
+    wishes.heard(wish("b", queues=True))
+
+    assert wishes.told(Error(error=ErrorDetail(type="server_error", message="No."))) == [create("b")]
+    assert wishes.told(Error(error=ErrorDetail(type="server_error", message="No."))) == []

@@ -17,7 +17,7 @@ from antiphon.config import ConfigError, check_bind
 from antiphon.config.places import line_of
 from antiphon.gateway.house import RelayHouse
 from antiphon.gateway.reading import ENV_PREFIX, BadSetting, Given, Loaded, load
-from antiphon.transports.listening import End, QuietServer, address_of, bound, uvicorn_server
+from antiphon.transports.listening import End, QuietServer, Tls, address_of, bound, uvicorn_server
 
 
 def relay(
@@ -53,11 +53,24 @@ def serve(loaded: Loaded) -> None:
     """Relay until SIGTERM or SIGINT, then let sessions end for a while; a second signal ends at once."""
     chosen = loaded.config.relay
     check_bind(chosen.host, dict(loaded.keys))
+    tls = _tls(loaded)
     with bound(chosen.host, chosen.port) as sock:
         house = RelayHouse(loaded.config, loaded.keys, loaded.upstream_keys)
-        server = uvicorn_server(house.asgi)
+        server = uvicorn_server(house.asgi, tls)
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_run(server, house, sock))
+
+
+def _tls(loaded: Loaded) -> Tls | None:
+    """What to serve TLS with; None for plain sockets. Raises `SetupError`."""
+    certificate, key = loaded.config.relay.tls_certificate, loaded.config.relay.tls_key
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("relay", "TLS needs both a certificate and its key.", "give tls_certificate and tls_key")
+    tls = Tls(str(Path(certificate).expanduser()), str(Path(key).expanduser()))
+    tls.check()
+    return tls
 
 
 async def _run(server: QuietServer, house: RelayHouse, sock: socket.socket) -> None:

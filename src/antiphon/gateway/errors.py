@@ -19,6 +19,13 @@ def upstream_lost(why: str) -> ErrorDetail:
     return ErrorDetail(type=SERVER_ERROR, code="upstream_lost", message=f"The upstream server is gone. {why}")
 
 
+def upstream_key_refused() -> ErrorDetail:
+    """The upstream does not take the relay's key any more; its own words show parts of that key."""
+    return ErrorDetail(
+        type=SERVER_ERROR, code="upstream_key_refused", message="The upstream server refused the relay's key."
+    )
+
+
 def upstream_garbled() -> ErrorDetail:
     """The upstream sent something that is no event; it is not passed on."""
     return ErrorDetail(

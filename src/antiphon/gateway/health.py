@@ -20,9 +20,7 @@ async def look_after(upstreams: Upstreams, every_s: float) -> None:
     async with httpx.AsyncClient(timeout=CHECK_LIMIT_S, follow_redirects=False) as http:
         while True:
             await asyncio.sleep(every_s)
-            async with asyncio.TaskGroup() as checks:
-                for upstream in upstreams.all:
-                    checks.create_task(check(upstream, http))
+            await asyncio.gather(*(check(upstream, http) for upstream in upstreams.all))
 
 
 async def check(upstream: Upstream, http: httpx.AsyncClient) -> None:

@@ -19,6 +19,7 @@ from antiphon.gateway import errors
 from antiphon.gateway.accounts import Account, Accounts
 from antiphon.gateway.figures import Figures
 from antiphon.gateway.health import look_after
+from antiphon.gateway.models import listed
 from antiphon.gateway.relay import Relay
 from antiphon.gateway.settings import RelayConfig
 from antiphon.gateway.settings import Upstream as UpstreamSettings
@@ -54,6 +55,7 @@ class RelayHouse:
         routes = [
             Route("/metrics", self._metrics),
             Route("/usage", self._usage),
+            *(() if config.models else (Route("/v1/models", self._models),)),
             *(Route(path, self._ready) for path in ("/ready", "/readyz")),
             *(Route(path, self._no_calls, methods=["POST"]) for path in CALL_PATHS),
             *common_routes(self.relay, self.gate, Mint(secrets, self._knows), lambda: tuple(config.models)),
@@ -79,6 +81,12 @@ class RelayHouse:
         key = key_in(request.headers, (), request.query_params)
         seen = self.accounts.seen_by(self.gate.principal_of(key) or "")
         return JSONResponse({"keys": {account.name or "default": _shown(account) for account in seen}})
+
+    async def _models(self, request: Request) -> Response:
+        refused = refusal(request, self.gate)
+        if refused is not None:
+            return refused
+        return JSONResponse({"object": "list", "data": await listed(self.upstreams.all)})
 
     async def _no_calls(self, _: Request) -> Response:
         return problem(errors.no_calls(), HTTPStatus.NOT_IMPLEMENTED)

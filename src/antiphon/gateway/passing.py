@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct, ValidationError, json, structs
 
+from antiphon.gateway import errors
 from antiphon.gateway.accounts import Account
 from antiphon.gateway.usage import RESPONSE_DONE, TRANSCRIBED, Usage, usage_in
 from antiphon.protocol import codec
@@ -22,6 +23,9 @@ from antiphon.protocol.wire import UNSET, UnsetType
 RESPONSE_CREATE: Final = "response.create"
 RESPONSE_CREATED: Final = "response.created"
 SESSION_UPDATE: Final = "session.update"
+ERROR: Final = "error"
+
+BAD_KEY: Final = "invalid_api_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Passing:
 
     def told(self, frame: bytes, kind: str) -> Moves | None:
         """What follows from an upstream's event; None to pass it on as it is."""
+        if kind == ERROR and _refuses_key(frame):
+            return Moves(down=self.error(errors.upstream_key_refused()))
         moves = self._translation.told(frame, kind)
         if kind in (RESPONSE_DONE, TRANSCRIBED):
             self._count(usage_in(frame, kind))
@@ -116,8 +122,17 @@ class _Created(Struct):
     response: _Identified
 
 
+class _Coded(Struct):
+    code: str | None = None
+
+
+class _Failure(Struct):
+    error: _Coded
+
+
 _NAMED: Final = json.Decoder(_Named)
 _CREATED: Final = json.Decoder(_Created)
+_FAILURE: Final = json.Decoder(_Failure)
 
 
 def _answering(frame: bytes | str, refusal: ErrorDetail) -> ErrorDetail:
@@ -133,6 +148,13 @@ def _response_in(frame: bytes) -> str | UnsetType:
         return _CREATED.decode(frame).response.id
     except ValidationError:
         return UNSET
+
+
+def _refuses_key(frame: bytes) -> bool:
+    try:
+        return _FAILURE.decode(frame).error.code == BAD_KEY
+    except ValidationError:
+        return False
 
 
 def _renamed(frame: bytes | str, alias: str, name: str) -> bytes | str:

@@ -57,6 +57,10 @@ class Relay(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")] = (
         8100
     )
+    tls_certificate: Annotated[
+        str | None, Meta(description="Certificate chain (PEM) to serve `https:` and `wss:` with; needs `tls_key`.")
+    ] = None
+    tls_key: Annotated[str | None, Meta(description="Key of the certificate (PEM, without a password).")] = None
     record: Annotated[str | None, Meta(description="Folder that every session is recorded into.")] = None
     strict_models: Annotated[bool, Meta(description="Refuse model names that `[models]` does not list.")] = False
     max_sessions: Annotated[int, Meta(ge=1, le=1_000_000, description="Sessions at once; the next is refused.")] = 1000

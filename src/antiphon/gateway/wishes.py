@@ -79,7 +79,7 @@ class Wishes:
                 return self._began(event)
             case ResponseDone():
                 return self._ended(event.response.id)
-            case Error() if event.error.event_id is not None:
+            case Error():
                 return self._refused(event.error.event_id)
         return []
 
@@ -128,8 +128,9 @@ class Wishes:
             self._running = None
         return [*deletes, *self._next()]
 
-    def _refused(self, name: str) -> list[ClientEvent]:
-        asked = next((one for one in self._asked if one.name == name), None)
+    def _refused(self, name: str | None) -> list[ClientEvent]:
+        """An error that names no event may be anything: the oldest is taken for refused, lest all wait for ever."""
+        asked = next((one for one in self._asked if name in (None, one.name)), None)
         if asked is None:
             return []
         self._asked.remove(asked)
