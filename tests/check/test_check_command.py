@@ -116,7 +116,8 @@ def test_what_is_no_recording_is_said_to_be_none(tmp_path: Path) -> None:
 
 def test_the_list_and_the_dry_run_ask_nobody() -> None:
     """Every case with its rule; every case with its cost, and the sum."""
-    assert all(case.id in check("--list") for case in ALL)
+    listed = check("--list")
+    assert [case.id for case in ALL if f"{case.id}  (" not in listed] == []
     told = check("--dry-run", "--family", "truncation")
     assert told.splitlines()[-1].split() == ["9", "cases", "5", "4500", "0"]
 

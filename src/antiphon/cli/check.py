@@ -65,7 +65,8 @@ def check(
         columns: report.Columns = [(Target("", name=replay.name), _replayed(replay, cases))]
     else:
         targets = _targets(urls or [], api_key or [], model or [], name or [])
-        columns = _asked(targets, Round(cases, Manner(timeout, pace, speech()), jobs, budget, record))
+        voice = speech() if any(each.cost.heard_s for each in cases) else b""
+        columns = _asked(targets, Round(cases, Manner(timeout, pace, voice), jobs, budget, record))
     out().print(screen.summary(columns))
     _write(junit, report.as_junit(columns).encode)
     _write(json, lambda: report.as_json(columns))
