@@ -62,12 +62,14 @@ cov: weights ## Test with coverage; the pure packages must be covered whole
 fuzz: $(STAMP) ## Feed nonsense to the parsers
 	@set -e; for f in fuzz/fuzz_*.py; do $(BIN)/python $$f --seconds $(FUZZ_SECONDS); done
 
-bench: weights ## Measure
-	@set -e; for f in bench/bench_*.py; do if [ -e $$f ]; then $(BIN)/python $$f; fi; done
+bench: weights ## Measure, and write docs/performance.md; peers once before, by bench/peers/install.py
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/python bench/bench_all.py $(ARGS)
+	$(BIN)/python bench/report.py
 
 docs: $(STAMP) ## Write the generated reference pages
 	$(BIN)/python docs/generate.py
 
 clean: ## Remove what was built, .venv included; the weights stay in the cache
-	rm -rf .venv .interop tests/interop/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
+	rm -rf .venv .interop .bench tests/interop/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
