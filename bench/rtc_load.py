@@ -1,4 +1,4 @@
-"""The generator of calls, a process of its own: `python bench/rtc_load.py SCENARIO --url URL`; JSON on stdout.
+"""The generator of calls, a process of its own: `python bench/rtc_load.py SCENARIO --url URL --out FILE`.
 
 `talk`: callers that speak for 4 of 10 seconds and hear an answer for 4 others; the server's CPU over them all.
 `edges`: one caller that measures when answers end, and when speech silences them.
@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -172,6 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("scenario", choices=("talk", "edges", "echo", "loss"))
     parser.add_argument("--url", required=True)
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pid", type=int)
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=20.0)
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--loss", type=float, default=0.0)
     wish = parser.parse_args()
     scenario = {"talk": talk, "edges": edges, "echo": echo, "loss": loss}[wish.scenario]
-    json.dump(uvloop.run(scenario(wish)), sys.stdout)
+    wish.out.write_text(json.dumps(uvloop.run(scenario(wish))))
 
 
 if __name__ == "__main__":

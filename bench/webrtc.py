@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,12 @@ def generated(scenario: str, base: str, *flags: object) -> Seen:
     """What the generator saw."""
     first = min(os.sched_getaffinity(0))
     command = ["taskset", "-c", str(first), sys.executable, str(HERE / "rtc_load.py"), scenario, "--url", base + CALLS]
-    done = subprocess.run([*command, *map(str, flags)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"The generator failed:\n{done.stderr[-2000:]}")
-    seen: Seen = json.loads(done.stdout)
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        wishes = [*command, "--out", out.name, *map(str, flags)]
+        done = subprocess.run(wishes, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"The generator failed:\n{done.stderr[-2000:]}")
+        seen: Seen = json.loads(Path(out.name).read_text())
     return seen
 
 

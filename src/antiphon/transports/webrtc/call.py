@@ -42,7 +42,8 @@ class Call:
         self._mouth = mouth_of(offer.codec)
         self._reports = Reports(self._writer, offer.codec.clock_hz)
         self._hearing = Hearing(ear_of(offer.codec), offer.codec.clock_hz, loop.time())
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due = 0.0
         limit = 0 if offer.channel is None else offer.channel.max_message_bytes
         self.link = CallLink(scope, self._peer.close, limit)
         self._playout = CallPlayout(self._mouth, self._writer, self._peer.media.send_media, self.link.put)
@@ -130,10 +131,11 @@ class Call:
     def _set_timer(self) -> None:
         """One timer, moved only when it would be late: most packets come before it is due."""
         deadline = self._hearing.deadline
-        if self._timer is not None and self._timer.when() <= deadline:
+        if self._timer is not None and self._due <= deadline:
             return
         if self._timer is not None:
             self._timer.cancel()
+        self._due = deadline
         self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
 
     def _on_timer(self) -> None:

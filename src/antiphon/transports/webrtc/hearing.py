@@ -89,7 +89,7 @@ class Hearing:
         if self._gap_since is not None:
             return self._released(now)
         # The packet that would come now would bring the last frame's time itself.
-        due = int((now - self._last) * RATE_HZ) - _FRAME if now - self._last >= IDLE_S else 0
+        due = round((now - self._last) * RATE_HZ) - _FRAME if now - self._last >= IDLE_S else 0
         frames = max(due - self._filled, 0) // _FRAME
         self._filled += frames * _FRAME
         return bytes(frames * _FRAME * SAMPLE_BYTES)

@@ -6,6 +6,7 @@ answer, as SDP has it. Nothing here trusts the text: it comes from whoever may p
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from antiphon.protocol import errors
@@ -126,8 +127,7 @@ def read_offer(text: str) -> Offer | ErrorDetail:
         return errors.bad_offer("it does not begin with 'v=0'")
     starts = [at for at, line in enumerate(lines) if line.startswith("m=")]
     session = _attributes(lines[: starts[0]] if starts else lines)
-    ends = [*starts[1:], len(lines)]
-    sections = [_section(lines[start:end]) for start, end in zip(starts, ends, strict=True)]
+    sections = [_section(lines[start:end]) for start, end in pairwise([*starts, len(lines)])]
     known = tuple(section for section in sections if section is not None)
     if len(known) < len(sections) or len(known) > MAX_SECTIONS:
         return errors.bad_offer("a section of it cannot be read")
@@ -186,7 +186,7 @@ def _attributes(lines: list[str]) -> dict[str, str]:
     return dict(_pair(line) for line in lines if line.startswith("a="))
 
 
-def _first(sections: tuple[Section, ...], kind: str, among: "range | list[int]") -> int | None:
+def _first(sections: tuple[Section, ...], kind: str, among: range | list[int]) -> int | None:
     """The first living section of a kind that we know the protocol of."""
     wanted = {"audio": "SAVP", "application": "SCTP"}[kind]
     return next(
