@@ -29,7 +29,7 @@ PROVIDER_ENV: Mapping[str, str] = {"api_key": "OPENAI_API_KEY", "base_url": "OPE
 """Options of the provider's engines by the variables that its SDK has for them."""
 
 PROVIDER_ENGINES: Mapping[str, tuple[str, ...]] = {"openai": ("api_key", "base_url"), "realtime": ("api_key",)}
-"""Which of them each engine takes. `OPENAI_BASE_URL` leads `antiphon talk` to us: a Realtime engine would call itself."""
+"""Which of them each engine takes. `OPENAI_BASE_URL` is how `antiphon talk` finds us: we would call ourselves."""
 
 OTHER_ENV = frozenset({f"{ENV_PREFIX}CONFIG"})
 """Ours, and read elsewhere."""
