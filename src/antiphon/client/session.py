@@ -11,6 +11,7 @@ functions that the model calls, and opens a lost connection again with all that 
 import asyncio
 import ssl as tls
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import repeat, takewhile
 from typing import Any, Final, Self, TypedDict, Unpack
@@ -100,6 +101,7 @@ class Session:
         check_sound(self.wishes)
         self.conversation = Conversation(keeps_audio=False)
         self._tools, self._backoff, self._on_event = tools, backoff, on_event
+        self._open_timeout_s = dialling.get("open_timeout_s", OPEN_TIMEOUT_S)
         self._line = Line(partial(connect, url, **dialling))
         self._player = Player(speaker, self.conversation) if speaker else None
         self._conductor = Conductor(self._line, self.conversation, player=self._player, tools=tools, start=self._start)
@@ -226,11 +228,11 @@ class Session:
         """Connect, and bring the session to what it is to be. Raise ClientError."""
         connection = await self._line.open()
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
+            async with asyncio.timeout(self._open_timeout_s):
                 while not isinstance(await self._next(connection), ev.SessionCreated):
                     pass
         except TimeoutError:
-            raise Unreachable(f"The server opened no session within {OPEN_TIMEOUT_S:g} s.") from None
+            raise Unreachable(f"The server opened no session within {self._open_timeout_s:g} s.") from None
         await self._update_first(connection)
         for item in items:
             await connection.send(ConversationItemCreate(item=item))
@@ -243,7 +245,8 @@ class Session:
             return
         name, told = self._conductor.expect_update()
         try:
-            await connection.send(SessionUpdate(event_id=name, session=wishes))
+            with suppress(ConnectionLost):  # receiving tells why
+                await connection.send(SessionUpdate(event_id=name, session=wishes))
             async with asyncio.timeout(UPDATED_TIMEOUT_S):
                 while not told.done():
                     await self._next(connection)
@@ -258,7 +261,11 @@ class Session:
         event = await connection.receive()
         if event is None:
             said = connection.last_error
-            message = f"The server said: {said.message}" if said else "The server closed the connection at once."
+            message = (
+                f"The server said: {said.message}"
+                if said
+                else "The server closed the connection before the session was open."
+            )
             raise ConnectionLost(message, code=CLOSED, detail=said)
         await self._take(event)
         return event

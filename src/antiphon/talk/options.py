@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from antiphon.protocol.client_events import SessionUpdate
 from antiphon.protocol.session import (
     Audio,
     AudioInput,
@@ -57,7 +56,7 @@ class TalkOptions:
         """`out`, or the question's name with `.answer.wav` in the current folder."""
         return self.out or (Path(f"{self.wav.stem}.answer.wav") if self.wav else None)
 
-    def session_update(self) -> SessionUpdate:
+    def wishes(self) -> RealtimeSessionUpdate:
         """The session as this run needs it; what is not asked for stays as the server has it."""
         heard = AudioInput(
             format=PcmFormat(),
@@ -66,9 +65,7 @@ class TalkOptions:
         )
         spoken = AudioOutput(format=PcmFormat(), voice=self.voice or UNSET)
         instructions = UNSET if self.instructions is None else self.instructions
-        return SessionUpdate(
-            session=RealtimeSessionUpdate(instructions=instructions, audio=Audio(input=heard, output=spoken))
-        )
+        return RealtimeSessionUpdate(instructions=instructions, audio=Audio(input=heard, output=spoken))
 
     def _turn_detection(self) -> TurnDetection | None:
         match self.vad:

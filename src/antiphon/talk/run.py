@@ -13,18 +13,12 @@ from rich.console import Console
 from antiphon.audio import wav
 from antiphon.audio.pcm import ms_of, silence
 from antiphon.client.audio import SilentSpeaker, Speaker, chunks_of, paced
-from antiphon.client.connection import Connection, connect
-from antiphon.client.conversation import Conversation, Event
+from antiphon.client.conversation import Event
 from antiphon.client.devices import Loudspeaker, microphone
 from antiphon.client.errors import ClientError, ConnectionLost
-from antiphon.client.player import Player
-from antiphon.client.replies import HARMLESS
+from antiphon.client.session import Session
 from antiphon.protocol import server_events as ev
-from antiphon.protocol.client_events import (
-    InputAudioBufferAppend,
-    InputAudioBufferCommit,
-    ResponseCreate,
-)
+from antiphon.protocol.client_events import InputAudioBufferCommit, ResponseCreate
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.talk.options import TalkOptions
 from antiphon.talk.report import Report
@@ -37,9 +31,6 @@ TAIL_MS: Final = 1_000
 
 NO_SPEECH_MS: Final = 5_000
 """Silence sent after a recording in which the server has noticed no speech, before we give up."""
-
-UPDATED_TIMEOUT_S: Final = 5.0
-"""How long `session.updated` may take; some servers never send it."""
 
 CLOSE_TIMEOUT_S: Final = 1.0
 """How long after an error a close may still belong to it."""
@@ -65,11 +56,8 @@ async def talk(options: TalkOptions, console: Console) -> int:
         async with AsyncExitStack() as stack:
             pcm = _recording(options)
             speaker = _speaker(options, stack)
-            connection = await stack.enter_async_context(
-                connect(options.url, api_key=options.api_key, model=options.model)
-            )
             stack.enter_context(screen.live())
-            run = _Run(options, connection, screen, speaker, pcm)
+            run = _Run(options, screen, speaker, pcm)
             await run.converse()
             run.save()
             return run.exit_code
@@ -102,13 +90,21 @@ def _speaker(options: TalkOptions, stack: AsyncExitStack) -> Speaker:
 class _Run:
     """The state of one run. One task speaks and decides, another listens; both on one loop."""
 
-    def __init__(
-        self, options: TalkOptions, connection: Connection, screen: Screen, speaker: Speaker, pcm: bytes | None
-    ) -> None:
-        self._options, self._connection, self._screen, self._speaker = options, connection, screen, speaker
+    def __init__(self, options: TalkOptions, screen: Screen, speaker: Speaker, pcm: bytes | None) -> None:
+        self._options, self._screen, self._speaker = options, screen, speaker
         self._pcm = pcm
-        self._view = Conversation(keeps_audio=options.saved_to is not None)
-        self._player = Player(speaker, self._view)
+        self._session = Session(
+            options.url,
+            options.wishes(),
+            speaker=speaker,
+            backoff=None,
+            on_event=self._take,
+            api_key=options.api_key,
+            model=options.model,
+            open_timeout_s=options.timeout_s,
+        )
+        self._view = self._session.conversation
+        self._view.keeps_audio = options.saved_to is not None
         self._turns = Turns(is_transcribed=options.transcription_model is not None)
         self._sent = SentAudio()
         self._news_at = self._now
@@ -121,9 +117,8 @@ class _Run:
 
     async def converse(self) -> None:
         """Open the session, speak and listen until it is over. Raise ClientError."""
-        await self._open()
         try:
-            async with asyncio.TaskGroup() as group:
+            async with self._session, asyncio.TaskGroup() as group:
                 listening = group.create_task(self._listen())
                 speaking = group.create_task(self._speak())
                 with self._stopped_by_ctrl_c(speaking):
@@ -148,28 +143,6 @@ class _Run:
         except OSError as error:
             raise ClientError(f"{path} cannot be written: {error.strerror}.") from None
         self._screen.note(f"saved {path} ({ms_of(pcm) / 1000:.1f} s)")
-
-    # Opening.
-
-    async def _open(self) -> None:
-        try:
-            async with asyncio.timeout(self._options.timeout_s):
-                await self._until(ev.SessionCreated)
-        except TimeoutError:
-            raise NoAnswer(f"The server opened no session within {self._options.timeout_s:g} s.") from None
-        with suppress(ConnectionLost):  # receiving tells why
-            await self._connection.send(self._options.session_update())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(UPDATED_TIMEOUT_S):
-                await self._until(ev.SessionUpdated)
-
-    async def _until(self, kind: type[Event]) -> None:
-        """Take events up to the first of a kind."""
-        while (event := await self._connection.receive()) is not None:
-            await self._take(event)
-            if isinstance(event, kind):
-                return
-        raise ServerError("The server closed the connection before the session was open.")
 
     # Speaking.
 
@@ -208,11 +181,11 @@ class _Run:
             return
         if self._options.half_duplex and self._speaker.remaining_ms:
             chunk = bytes(len(chunk))
-        await self._connection.send(InputAudioBufferAppend(audio=chunk))
+        await self._session.append(chunk)
         self._sent.add(chunk, self._now)
         if self._options.vad == "none" and self._left_ms <= 0:
-            await self._connection.send(InputAudioBufferCommit())
-            await self._connection.send(ResponseCreate())
+            await self._session.send(InputAudioBufferCommit())
+            await self._session.send(ResponseCreate())
 
     @property
     def _left_ms(self) -> int:
@@ -250,37 +223,31 @@ class _Run:
     # Listening.
 
     async def _listen(self) -> None:
-        async for event in self._connection:
-            await self._take(event)
+        async for turn in self._session.listen():
+            if isinstance(turn, ErrorDetail):
+                await self._refused(turn)
         self._is_closed = True
 
-    async def _take(self, event: Event) -> None:
+    async def _refused(self, error: ErrorDetail) -> None:
+        """Wait for the close that may say more, and end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                async for _ in self._session.listen():
+                    pass
+        raise ServerError(f"The server said: {error.message}")
+
+    def _take(self, event: Event) -> None:
         now = self._news_at = self._now
-        self._view.fold(event)
         self._turns.fold(event, now)
-        cut = self._player.take(event)
-        if cut:
-            with suppress(ConnectionLost):  # receiving tells why
-                await self._connection.send(cut)
         match event:
-            case ev.Error():
-                await self._refused(event.error)
             case ev.InputAudioBufferSpeechStopped() | ev.InputAudioBufferCommitted():
                 turn = self._turns.of_item(event.item_id)
                 turn.spoken_at = turn.spoken_at or self._sent.speech_end(turn.start_ms, turn.end_ms)
             case ev.ResponseDone() if event.response.status == "failed":
                 self.exit_code = FAILED
+            case _:
+                pass  # words and sound are in the view
         self._show()
-
-    async def _refused(self, error: ErrorDetail) -> None:
-        """Go on where the error does no harm; else wait for the close that may say more, and end."""
-        if error.code in HARMLESS:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                while await self._connection.receive() is not None:
-                    pass
-        raise ServerError(f"The server said: {error.message}")
 
     # Telling.
 
