@@ -61,7 +61,7 @@ def load(text: str, environ: Mapping[str, str], given: Given) -> Loaded:
     relay = {**_table(tree, "relay"), **_from_environ(environ), **_set(given.relay)}
     upstreams: Any = tree.get("upstreams", ())
     if given.upstreams:
-        upstreams = [{"url": url} for url in given.upstreams]
+        upstreams = [{"url": url, "priority": number} for number, url in enumerate(given.upstreams)]
     config = _converted({**tree, "relay": relay, "upstreams": upstreams})
     _check(config)
     upstream_key = given.upstream_key or environ.get(UPSTREAM_KEY_ENV) or None
