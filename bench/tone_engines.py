@@ -68,7 +68,7 @@ def prompt_of(wish: dict[str, Any]) -> Prompt:
     messages = wish["messages"]
     tools = tuple(FunctionTool(name=tool["function"]["name"]) for tool in wish.get("tools") or [])
     limit = wish.get("max_completion_tokens") or wish.get("max_tokens")
-    choice: Any = wish.get("tool_choice") or "auto"
+    choice: Any = (wish.get("tool_choice") or "auto") if tools else "none"
     return Prompt(
         session_id="",
         instructions=" ".join(_text(each) for each in messages if each["role"] in {"system", "developer"}),

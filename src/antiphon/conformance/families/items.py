@@ -152,8 +152,8 @@ async def deleted(bench: Bench) -> None:
         await probe.write("hello", id=A)
         await probe.send("conversation.item.delete", item_id=A)
         same(field(await probe.until("conversation.item.deleted"), "item_id"), A, "item_id")
-        await probe.send("conversation.item.retrieve", item_id=A)
-        await probe.refused("item_retrieve_invalid_item_id")
+        await probe.send("conversation.item.delete", item_id=A)
+        await probe.refused()
 
 
 @case(OBSERVED)
