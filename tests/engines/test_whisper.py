@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 import tiny_whisper
 from answering import run_async
+from msgspec import structs
+from served import call, play, spoken
 
 from antiphon.audio.pcm import silence
+from antiphon.config import Config
 from antiphon.engines import registry
 from antiphon.engines.registry import MissingWeights, SetupError, UnloadableEngine
 from antiphon.engines.whisper import PIECE_MAX_S, Whisper, WhisperOptions, language_of
 from antiphon.ports import ASR, EngineError, HearingOptions, Queued, Transcript
+from antiphon.testing import TONE
 
 SAID = ["Hello", "there,", "friend."]
 
@@ -52,6 +56,24 @@ def test_a_turn_is_read_when_it_is_settled(weights: Path) -> None:
     assert heard(weights, lambda engine: said(engine, silence(1000))) == Transcript(
         " ".join(SAID), stable=False, language="en"
     )
+
+
+def test_a_client_reads_what_was_heard(weights: Path) -> None:
+    """In a real session, named by the folder alone: the words of a spoken turn, in deltas that are never taken back."""
+    config = Config(engines=structs.replace(TONE, asr=f"file:{weights}"))
+
+    async def scene() -> None:
+        async with call(config) as caller:
+            await caller.update(audio={"input": {"transcription": {"model": "whisper-1", "language": "en"}}})
+            await caller.speak(spoken())
+            delta = await caller.until("conversation.item.input_audio_transcription.delta")
+            completed = await caller.until("conversation.item.input_audio_transcription.completed")
+            answer = await caller.until("response.done")
+
+        assert (delta["delta"], completed["transcript"]) == (" ".join(SAID), " ".join(SAID))
+        assert answer["response"]["status"] == "completed"
+
+    play(scene)
 
 
 def test_hardly_any_sound_holds_no_word(weights: Path) -> None:

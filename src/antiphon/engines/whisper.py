@@ -1,4 +1,5 @@
-"""Speech recognition by Whisper, through faster-whisper (CTranslate2): 99 languages, models of 39 MB to 3 GB.
+"""Speech recognition by Whisper, through faster-whisper (CTranslate2): 99 languages, models of 39 million to
+1.5 billion weights.
 
 It is no streaming model (see `pieces`), and pads whatever it reads to 30 s: a reading of a word takes as long as one of
 half a minute. So turns are cut as late as the window allows, and passing texts, which cost a reading each, are off
@@ -53,7 +54,7 @@ class WhisperOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     threads: int = 0
     """Cores for one reading; 0 leaves it to CTranslate2, which takes four."""
     beam_size: int = 1
-    """Readings that are followed side by side; 5 is a little more exact and takes twice as long."""
+    """Readings that are followed side by side; with 5, Whisper's own figure, it is a little more exact, and slower."""
     partials_ms: int = 0
     """Audio after which the turn so far is read for a passing text; 0 for never."""
 
