@@ -1,5 +1,4 @@
-"""Speech recognition by Whisper, through faster-whisper (CTranslate2): 99 languages, models of 39 million to
-1.5 billion weights.
+"""Speech recognition by Whisper, through faster-whisper (CTranslate2): 99 languages, models of very different size.
 
 It is no streaming model (see `pieces`), and pads whatever it reads to 30 s: a reading of a word takes as long as one of
 half a minute. So turns are cut as late as the window allows, and passing texts, which cost a reading each, are off
