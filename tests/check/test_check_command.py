@@ -18,7 +18,7 @@ from antiphon.conformance import invariants
 from antiphon.conformance.bench import Bench, Manner, Target
 from antiphon.conformance.case import OBSERVED, Broken, Case, Cost, Scene
 from antiphon.conformance.families import ALL, chosen
-from antiphon.conformance.run import Outcome, Round, Verdict, ask, judge
+from antiphon.conformance.run import Outcome, Round, Verdict, ask, judge, tokens_in
 from antiphon.conformance.sound import recorded, speech
 from antiphon.conformance.traces import kept
 from antiphon.recording import Line
@@ -127,6 +127,7 @@ def test_the_list_and_the_dry_run_ask_nobody() -> None:
     [
         ((), "give the URL of a server"),
         (("localhost:1", "localhost:1"), "tell them apart by --name"),
+        (("http://",), "is no address of a server"),
         (("localhost:1", "--name", "a", "--name", "b"), "give a name for each URL"),
         (("localhost:1", "--model", "a", "--model", "b"), "once for each URL"),
         (("localhost:1", "--family", "nonsense"), "there is no nonsense"),
@@ -292,3 +293,15 @@ def test_a_server_behind_a_full_proxy_is_tried_again() -> None:
             )
 
     assert [v.outcome for v in asyncio.run(asked())] == [Outcome.PASSED]
+
+
+def test_what_a_server_does_not_count_costs_the_estimate() -> None:
+    """A response without usage, or without an end, is no free one."""
+    begun = Line(2, 0.0, "server", "link_1", {"type": "response.created", "response": {"usage": None}})
+    told = Line(3, 0.0, "server", "link_1", {"type": "response.done", "response": {"usage": {"total_tokens": 7}}})
+    untold = Line(3, 0.0, "server", "link_1", {"type": "response.done", "response": {"usage": None}})
+    heard = Line(4, 0.0, "server", "link_1", {"type": "x", "usage": {"type": "tokens", "total_tokens": 5}})
+
+    assert [tokens_in(lines, 400) for lines in ([], [begun], [begun, told], [begun, untold], [begun, told, heard])] == [
+        *(0, 400, 7, 400, 12)
+    ]

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from antiphon.cli.common import err, fail, out
-from antiphon.client import ClientError
+from antiphon.client import BadAddress, ClientError
 from antiphon.conformance import families, report, screen
 from antiphon.conformance.bench import DEFAULT_MODEL, PATIENCE_S, Manner, Target
 from antiphon.conformance.case import Case
@@ -95,7 +95,11 @@ def _targets(
         raise typer.BadParameter("give a name for each URL, or none", param_hint="--name")
     given = zip(urls, names or [""] * len(urls), each_key, each_model, strict=True)
     targets = tuple(Target(url, name, key, model) for url, name, key, model in given)
-    if len({target.title for target in targets}) < len(targets):
+    try:
+        titles = {target.title for target in targets}
+    except BadAddress as error:
+        raise typer.BadParameter(str(error), param_hint="URL") from None
+    if len(titles) < len(targets):
         raise typer.BadParameter("two servers have the same address: tell them apart by --name", param_hint="URL")
     return targets
 

@@ -14,6 +14,7 @@ import msgspec
 from antiphon.client import UpgradeRefused, connect
 from antiphon.client.address import credentials, endpoint
 from antiphon.conformance.case import Broken
+from antiphon.conformance.expect import holds
 from antiphon.conformance.probe import Event, Probe
 from antiphon.protocol.wire import Json
 from antiphon.recording import Line
@@ -25,6 +26,9 @@ PATIENCE_S: Final = 20.0
 FULL_STATUSES: Final = frozenset({429, 503})
 """A server that holds few sessions may need a moment to let go of the last one."""
 FULL_PAUSE_S: Final = 0.5
+
+MAX_LINES: Final = 20_000
+"""Frames of one scene, a hundred times what any takes: a server must not fill our memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ class Bench:
                 await asyncio.sleep(FULL_PAUSE_S)
 
     def _note(self, way: Any, link: str, event: Event, raw: str | None) -> None:
+        holds(len(self.lines) < MAX_LINES, f"more than {MAX_LINES} frames came and went")
         now = self.clock()
         if self.began < 0:
             self.began = now

@@ -14,6 +14,7 @@ from antiphon.conformance.case import Broken, Case, NotHere
 from antiphon.conformance.expect import given
 from antiphon.conformance.traces import by_link, keep
 from antiphon.recording import Line
+from antiphon.recording.recorder import safe_name
 
 SCENE_LIMIT: Final = 6
 """How many times the patience a scene may last: no server may hold it up by a little noise now and then."""
@@ -117,21 +118,27 @@ class _Asking:
             return Verdict(case, Outcome.SKIPPED, "the server asks for no key, or none was given")
         if self.plan.budget is not None and self.spent + case.cost.tokens > self.plan.budget:
             return Verdict(case, Outcome.SKIPPED, f"the budget is spent: {self.spent} of {self.plan.budget} tokens")
+        self.spent += case.cost.tokens  # reserved, until we know better
         began = time.monotonic()
-        bench = Bench(self.target, self.plan.manner)
-        outcome, message = await self._outcome(case, bench)
-        while is_full(bench.lines) and time.monotonic() - began < self.plan.manner.patience_s:
-            await asyncio.sleep(FULL_PAUSE_S)
+        outcome, message, lines = await self._with_room(case)
+        tokens = tokens_in(lines, case.cost.tokens)
+        self.spent += tokens - case.cost.tokens
+        self.judge(case.id, lines)
+        if self.plan.record is not None:
+            folder = self.plan.record / safe_name(self.target.title)
+            await asyncio.to_thread(keep, folder, case.id, self.target, lines)
+        shown = lines if outcome in {Outcome.FAILED, Outcome.ADVICE} else ()
+        return Verdict(case, outcome, message, time.monotonic() - began, tokens, shown)
+
+    async def _with_room(self, case: Case) -> tuple[Outcome, str, Sequence[Line]]:
+        """Play a scene, again while the server has no room for it."""
+        deadline = time.monotonic() + self.plan.manner.patience_s
+        while True:
             bench = Bench(self.target, self.plan.manner)
             outcome, message = await self._outcome(case, bench)
-        tokens = tokens_in(bench.lines)
-        self.spent += tokens
-        self.judge(case.id, bench.lines)
-        if self.plan.record is not None:
-            folder = self.plan.record / self.target.title
-            await asyncio.to_thread(keep, folder, case.id, self.target, tuple(bench.lines))
-        lines = tuple(bench.lines) if outcome in {Outcome.FAILED, Outcome.ADVICE} else ()
-        return Verdict(case, outcome, message, time.monotonic() - began, tokens, lines)
+            if not is_full(bench.lines) or time.monotonic() > deadline:
+                return outcome, message, tuple(bench.lines)
+            await asyncio.sleep(FULL_PAUSE_S)
 
     def judged(self, case: Case) -> Verdict:
         """What came of a law, once all scenes have been played."""
@@ -179,16 +186,18 @@ def is_full(lines: Iterable[Line]) -> bool:
     return any(isinstance(each, dict) and FULL & {str(each.get("code")), str(each.get("type"))} for each in errors)
 
 
-def tokens_in(lines: Iterable[Line]) -> int:
-    """What a trace has cost, as the server counts."""
-    total = 0
+def tokens_in(lines: Iterable[Line], estimate: int) -> int:
+    """What a trace has cost, as the server counts; at least the estimate where it did not say for a response."""
+    total = unknown = 0
     for line in lines:
         if line.way == "server":
             response = line.event.get("response")
             usage = response.get("usage") if isinstance(response, dict) else line.event.get("usage")
             tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
             total += tokens if isinstance(tokens, int) else 0
-    return total
+            unknown += line.event.get("type") == "response.created"
+            unknown -= line.event.get("type") == "response.done" and isinstance(tokens, int)
+    return max(total, estimate) if unknown > 0 else total
 
 
 def judge(traces: Iterable[tuple[str, Sequence[Line]]], laws: Sequence[Case]) -> list[Verdict]:
