@@ -55,11 +55,12 @@ def wished() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", type=Path, default=RESULTS)
     wish = parser.parse_args()
+    wish.warm_s, wish.spread_s = (0.3, 0.5) if wish.short else (4.0, 5.0)
     if wish.clips is None:
         wish.clips = list(HELD_OUT) if wish.speech == SPEECH else []
     if wish.short:
-        wish.rounds, wish.seconds, wish.answer_sessions, wish.listeners, wish.idlers = 1, 3, 2, [5], 20
-        wish.talkers, wish.embedded_talkers, wish.relayed, wish.minutes, wish.visitors = [2], [1], [1, 4], 0.1, 9
+        wish.rounds, wish.seconds, wish.answer_sessions, wish.listeners, wish.idlers = 1, 1, 2, [5], 20
+        wish.talkers, wish.embedded_talkers, wish.relayed, wish.minutes, wish.visitors = [2], [1], [2], 0.02, 6
     return wish
 
 

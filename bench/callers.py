@@ -218,13 +218,13 @@ class Caller:
         self._turn.speech_end = begun + clip.speech_s
 
     async def _hear_out(self) -> bool:
-        """Be silent until the answer has been played; False when none comes."""
+        """Be silent until the answer has been played, or for so long; False when none has come whole."""
         turn, limit = self._turn, self._clock() + PATIENCE_S
         while not turn.is_over.is_set() or self._clock() < turn.play_end:
             if self._clock() > limit:
-                return False
+                break
             await self._send(self._voice.silence)
-        return True
+        return turn.is_over.is_set()
 
     async def talk_on(self, until: float, share: float, ping_s: float) -> None:
         """Talk for a share of the time, answered by nobody; ping now and then with a `session.update`."""

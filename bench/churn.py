@@ -27,7 +27,7 @@ from websockets.exceptions import ConnectionClosed
 
 PATIENCE_S = 20.0
 """What has not come by then is missing."""
-LEAVING_S = 3.0
+LEAVING_S = 2.0
 """The server has so long to forget all visitors before its footprint is taken."""
 COUNTING_S, LOOKING_S = 20.0, 0.1
 """The server's tasks are counted within, and the count is looked for so often; a mark may be without it."""
@@ -240,10 +240,10 @@ class Churn:
 
     async def run(self) -> dict[str, Any]:
         """Visit until it is time, then take the last footprint."""
+        await self._measure(0)
         begun = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
             until = begun + 60 * self.wish.minutes
-            await self._measure(0)
             watching = tasks.create_task(self._watch(begun))
             async with asyncio.TaskGroup() as visits:
                 for _ in range(self.wish.visitors):

@@ -8,6 +8,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from report import by, median, stage
 
 Ran = dict[str, Any]
@@ -49,7 +50,7 @@ def answer(ran: Ran) -> Figure:
 def waterfall(ran: Ran) -> Figure:
     """When each engine worked on one answer, and what the client was told when."""
     rounds = ran["rounds"]
-    figure, axes = plt.subplots(len(rounds), 1, figsize=(9, 1.9 * len(rounds)), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(len(rounds), 1, figsize=(9, 2.2 * len(rounds)), sharex=True, squeeze=False)
     for axis, each in zip(axes[:, 0], rounds, strict=True):
         for call in each["calls"]:
             row = list(ENGINES).index(call["engine"])
@@ -65,10 +66,10 @@ def waterfall(ran: Ran) -> Figure:
             at = each["turn"][f"{name}_ms"]
             if at is not None:
                 axis.axvline(at, color="black", linewidth=0.8)
-                axis.text(at + 6, 2.45 - 0.38 * height, f"{label} {at:,.0f}", fontsize=8, va="top")
+                axis.text(at + 6, -1.5 + 0.34 * height, f"{label} {at:,.0f}", fontsize=8, va="center")
         axis.axvline(0, color="black", linestyle=":", linewidth=1)
         axis.set_yticks(range(len(ENGINES)), [name.upper() for name in ENGINES])
-        axis.set_ylim(2.6, -0.6)
+        axis.set_ylim(2.6, -1.8)
         axis.set_title(each["server"], fontsize=10, loc="left")
     axes[-1, 0].set_xlabel("ms from the end of speech; pale: waiting for the engine's first output")
     return figure
@@ -82,7 +83,7 @@ def listen(ran: Ran) -> Figure:
     for part, colour in (("p50", QUIET), ("p95", OURS)):
         left.plot(sessions, [median(rounds, "ping_ms", part) for _, rounds in groups], "o-", color=colour, label=part)
     left.axhline(50, color="black", linestyle=":", linewidth=0.8)
-    left.set_yscale("log")
+    _logarithmic(left)
     left.legend(frameon=False)
     _labelled(left, "sessions that listen, on one core", "ping, ms")
     right.plot(sessions, [median(rounds, "cpu_ms_per_session_s") for _, rounds in groups], "o-", color=OURS)
@@ -100,7 +101,7 @@ def talk(ran: Ran) -> Figure:
     for part, colour in (("p50", QUIET), ("p99", OURS)):
         left.plot(sessions, [median(rounds, "share_ms", part) for _, rounds in groups], "o-", color=colour, label=part)
     left.axhline(2, color="black", linestyle=":", linewidth=0.8)
-    left.set_yscale("log")
+    _logarithmic(left)
     left.legend(frameon=False)
     _labelled(left, "sessions that talk", "own share of a piece of audio, ms")
     right.plot(sessions, [100 * (median(rounds, "cpu_share") or 0) for _, rounds in groups], "o-", color=OURS)
@@ -117,8 +118,8 @@ def relay(ran: Ran) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.2))
     for row, name in enumerate(reversed(names)):
         for offset, key in ((0.2, "down_ms"), (-0.2, "up_ms")):
-            here = median(groups["paced", 1, name], key, "p50") or 0
-            there = median(groups["paced", 1, "direct"], key, "p50") or 0
+            here = median(groups.get(("paced", 1, name), []), key, "p50") or 0
+            there = median(groups.get(("paced", 1, "direct"), []), key, "p50") or 0
             way = "to the client" if key == "down_ms" else "to the upstream"
             left.barh(row + offset, here - there, 0.38, color=COLOURS[name])
             left.text(here - there, row + offset, f" {here - there:.2f} {way}", va="center", fontsize=8)
@@ -146,6 +147,12 @@ def churn(ran: Ran) -> Figure:
         tasks.set_ylim(bottom=0)
         tasks.set_ylabel("tasks", color=PEER)
     return figure
+
+
+def _logarithmic(axis: Axes) -> None:
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _labelled(axis: Axes, across: str, up: str) -> None:

@@ -117,7 +117,7 @@ def answer(ran: Ran) -> str:
             theirs = stage(groups.get((silence_ms, peer), []), "first_audio", 50)
             if ours and theirs:
                 lines.append(
-                    f"- {silence_ms} ms of silence: first audio **{ratio(ours, theirs)} times** as soon as `{peer}` "
+                    f"- {silence_ms} ms of silence: first audio **{ratio(ours, theirs)} times** as fast as `{peer}` "
                     f"({shown(ours)} against {shown(theirs)} ms)"
                 )
     goals = []

@@ -16,13 +16,15 @@ from typing import Any
 
 import uvloop
 from load import Footprint
-from rtc_callers import RtcCall, encoded
+from rtc_callers import PATIENCE_S, RtcCall, encoded
 
 from antiphon.audio import wav
-from antiphon.audio.pcm import BYTES_PER_MS
+from antiphon.audio.pcm import BYTES_PER_MS, ms_of
 
 PERIOD_S = 10.0
 SPEECH_MS = 4_000
+TURN_S = 2.0
+"""After its last word, a turn has ended and is being understood."""
 ANSWER_CHARACTERS = 100
 """Of the tone voice, at 40 ms each: 4 seconds."""
 SPEECH = Path(__file__).parent.parent / "tests" / "speech"
@@ -144,21 +146,25 @@ async def loss(wish: argparse.Namespace) -> Seen:
         for name, facts in labels.items():
             pcm = wav.read(SPEECH / name)
             call.line.speak(encoded(pcm))
-            said = []
-            await call.until("input_audio_buffer.committed")
-            async with asyncio.timeout(20.0):
-                _, done = await call.until("conversation.item.input_audio_transcription.completed")
-            said.append(done["transcript"])
-            while not call.events.empty():
-                _, event = call.events.get_nowait()
-                if event["type"].endswith("transcription.completed"):
-                    said.append(event["transcript"])
+            said = await transcribed(call, ms_of(pcm) / 1000 + TURN_S)
             call.heard.clear()
             call.ask(f"say {facts['text']}.")
             await call.until("output_audio_buffer.stopped")
-            rows.append({"text": facts["text"], "server": " ".join(said), "client": call.heard.hex()})
+            rows.append({"text": facts["text"], "server": said, "client": call.heard.hex()})
         await call.close()
     return {"rows": rows}
+
+
+async def transcribed(call: RtcCall, after_s: float) -> str:
+    """What the server understood of all turns until then."""
+    await asyncio.sleep(after_s)
+    turns, texts = 0, []
+    while not call.events.empty() or len(texts) < turns:
+        async with asyncio.timeout(PATIENCE_S):
+            _, event = await call.events.get()
+        turns += event["type"] == "input_audio_buffer.committed"
+        texts += [event["transcript"]] if event["type"].endswith("transcription.completed") else []
+    return " ".join(texts)
 
 
 def spread(values: list[float]) -> dict[str, float]:

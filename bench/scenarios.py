@@ -22,8 +22,6 @@ Result = dict[str, Any]
 PLAIN = ("--no-anticipate",)
 OURS, OURS_PLAIN = "antiphon", "antiphon, no anticipation"
 PEER, PEER_QUICKEST = "speech-to-speech", "speech-to-speech, no grace"
-WARM_S = 4
-"""Each contender is spoken to for so long before it is measured: what is loaded or compiled once, is by then."""
 
 
 def behind(engines: str) -> list[str]:
@@ -37,7 +35,10 @@ def clips(wish: argparse.Namespace) -> list[object]:
 
 
 def answer(wish: argparse.Namespace) -> list[Result]:
-    """All engines over HTTP with set delays, at both silences; we anticipate or not, the peer has its grace or not."""
+    """All engines over HTTP with set delays, at both silences; we anticipate or not, the peer has its grace or not.
+
+    Each contender is spoken to before it is measured, here and below: what is loaded or compiled once, is by then.
+    """
     results = []
     sessions = wish.answer_sessions
     with contextlib.ExitStack() as stack:
@@ -51,7 +52,7 @@ def answer(wish: argparse.Namespace) -> list[Result]:
             contenders[PEER_QUICKEST] = stack.enter_context(speech_to_speech(engines, sessions, QUICKEST))
         flags = ("--sessions", sessions, "--chunk-ms", 20, *clips(wish))
         for server in contenders.values():
-            load(server, "answer", *flags, "--seconds", WARM_S if not wish.short else 0.1)
+            load(server, "answer", *flags, "--seconds", wish.warm_s)
         for _ in range(wish.rounds):
             for silence_ms in (500, 200):
                 for name, server in contenders.items():
@@ -68,7 +69,7 @@ def embedded(wish: argparse.Namespace) -> list[Result]:
     results = []
     with antiphon([]) as quick, antiphon(PLAIN) as plain:
         for server in (quick, plain):
-            load(server, "answer", "--sessions", 1, "--seconds", WARM_S)
+            load(server, "answer", "--sessions", 1, "--seconds", wish.warm_s)
         for _ in range(wish.rounds):
             for silence_ms in (500, 200):
                 for name, server in ((OURS, quick), (OURS_PLAIN, plain)):
@@ -89,11 +90,20 @@ def talk(wish: argparse.Namespace) -> list[Result]:
     results = []
     core = last_core()
     with stubs(first_core(), ("--stamped",)) as engines, antiphon([*behind(engines), *PLAIN], core=core) as server:
-        load(server, "answer", "--sessions", 2, "--seconds", WARM_S, core=first_core())
+        load(server, "answer", "--sessions", 2, "--seconds", wish.warm_s, core=first_core())
         address = engines.removesuffix("/v1")
         for sessions in wish.talkers:
             for _ in range(wish.rounds):
-                flags = ("--sessions", sessions, "--seconds", wish.seconds, "--stamped", "--spread-s", 3, *clips(wish))
+                flags = (
+                    "--sessions",
+                    sessions,
+                    "--seconds",
+                    wish.seconds,
+                    "--stamped",
+                    "--spread-s",
+                    wish.spread_s,
+                    *clips(wish),
+                )
                 results.append(load(server, "answer", *flags, core=first_core()))
         seen = told("load.py", "engine", "--url", address, "--sessions", 4, "--seconds", wish.seconds)
         results.append({**seen, "sessions": 0})
@@ -104,7 +114,7 @@ def talk_embedded(wish: argparse.Namespace) -> list[Result]:
     """More and more callers who are answered by the embedded engines, on all cores."""
     results = []
     with antiphon([]) as server:
-        load(server, "answer", "--sessions", 1, "--seconds", WARM_S)
+        load(server, "answer", "--sessions", 1, "--seconds", wish.warm_s)
         for sessions in wish.embedded_talkers:
             for _ in range(wish.rounds):
                 flags = ("--sessions", sessions, "--seconds", wish.seconds, *clips(wish))
@@ -118,7 +128,16 @@ def listen(wish: argparse.Namespace) -> list[Result]:
     with antiphon(TONE, core=last_core()) as server:
         for sessions in wish.listeners:
             for _ in range(wish.rounds):
-                flags = ("--sessions", sessions, "--seconds", wish.seconds, "--chunk-ms", 100, "--spread-s", 5)
+                flags = (
+                    "--sessions",
+                    sessions,
+                    "--seconds",
+                    wish.seconds,
+                    "--chunk-ms",
+                    100,
+                    "--spread-s",
+                    wish.spread_s,
+                )
                 results.append(load(server, "listen", *flags, *clips(wish), core=first_core()))
     return results
 
@@ -162,7 +181,7 @@ def relayed(wish: argparse.Namespace) -> list[Result]:
                     for name, server in contenders.items():
                         flags = ("--url", server.url, "--upstream", mock, "--sessions", sessions)
                         measured = ("--pid", server.pid) if name != "direct" else ()
-                        flags = (*flags, "--seconds", wish.seconds, *measured)
+                        flags = (*flags, "--seconds", wish.seconds, "--warm-s", min(2, wish.warm_s), *measured)
                         seen = told("relay_load.py", way, *flags, core=first_core())
                         results.append({**seen, "server": name, "load_average": os.getloadavg()[0]})
     return results
