@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from antiphon.conformance.bench import Target
-from antiphon.recording import About, BadRecording, Line, Recorder, load
+from antiphon.recording import About, BadRecording, Line, Recorder, Recording, load
 
 
 def by_link(lines: Sequence[Line]) -> list[list[Line]]:
@@ -35,8 +35,18 @@ def keep(folder: Path, name: str, target: Target, lines: Sequence[Line]) -> Path
 
 
 def kept(folder: Path) -> list[tuple[str, Sequence[Line]]]:
-    """All recordings in a folder and below it, by name. Raise BadRecording or OSError."""
+    """All recordings in a folder and below it, by name. Raise BadRecording or OSError.
+
+    Of a session with several links only the first is kept: the others joined in the middle of it.
+    """
     paths = sorted(folder.rglob("*.jsonl")) if folder.is_dir() else [folder]
     if not paths:
         raise BadRecording(folder, 0, "there are no recordings here.")
-    return [(path.stem, tuple(load(path).lines)) for path in paths]
+    return [(path.stem, _lines(load(path))) for path in paths]
+
+
+def _lines(recording: Recording) -> Sequence[Line]:
+    lines = tuple(line for line in recording.lines if line.way != "note")
+    if recording.about.kind == "check" or not lines:
+        return lines
+    return tuple(line for line in lines if line.link == lines[0].link)
