@@ -106,6 +106,25 @@ def test_questions_wait_for_each_other() -> None:
     assert play(scene()) == ["a.", "b.", "c.", "d."]
 
 
+def test_a_question_is_withdrawn() -> None:
+    """Who stops waiting for his turn is not answered later."""
+
+    async def scene() -> list[str]:
+        async with serving("tone") as url, Session(url, WRITTEN, model="tone") as session:
+            running = session.ask("hang after 2")
+            async for _ in running:
+                break
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await session.ask("say nothing.")
+            await session.interrupt()
+            await running
+            await session.ask("say more.")
+            return [item.text for item in session.conversation.items if item.role == "user"]
+
+    assert play(scene()) == ["hang after 2", "say more."]
+
+
 def test_a_recording_is_asked() -> None:
     """Sound as a question of its own, without turn detection."""
 

@@ -45,7 +45,7 @@ class Reply:
     """What the other side says. Await it for the whole, or iterate it for its pieces as they come.
 
     Both raise ClientError where it was refused, or where the connection was lost before its end. A response that
-    fails is no exception: see `status`.
+    fails is no exception: see `status`. Who is cancelled before its turn has come withdraws the question.
     """
 
     def __init__(self, begin: Callable[["Reply"], Awaitable[None]] | None = None) -> None:
@@ -74,10 +74,18 @@ class Reply:
                 taken += 1
             if self.is_done:
                 break
-            self._news.clear()
-            await self._news.wait()
+            await self._changed()
         if self._failure:
             raise self._failure
+
+    async def _changed(self) -> None:
+        self._news.clear()
+        try:
+            await self._news.wait()
+        except asyncio.CancelledError:
+            if not self.responses:
+                self.end()  # nobody waits for what has not begun: it shall not be asked for
+            raise
 
     async def _whole(self) -> "Reply":
         async for _ in self:
@@ -234,7 +242,9 @@ class Replies:
         waiting = [name for name, asked in self.asked.items() if not (asked.is_sent or asked.is_held)]
         for name in waiting:
             overtaken_by = self.asked[name].overtaken_by
-            if overtaken_by:
+            if self.asked[name].reply.is_done:
+                del self.asked[name]
+            elif overtaken_by:
                 overtaken_by.lead(self.asked.pop(name).reply)
         return [name for name in waiting if name in self.asked]
 

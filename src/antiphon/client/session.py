@@ -63,6 +63,8 @@ BACKOFF: Final = Backoff()
 
 CLOSED: Final = 1000
 
+CLOSED_EARLY: Final = "The server closed the connection before the session was open."
+
 
 class Dialling(TypedDict, total=False):
     """How the server is reached, as `connect` takes it."""
@@ -261,11 +263,7 @@ class Session:
         event = await connection.receive()
         if event is None:
             said = connection.last_error
-            message = (
-                f"The server said: {said.message}"
-                if said
-                else "The server closed the connection before the session was open."
-            )
+            message = f"The server said: {said.message}" if said else CLOSED_EARLY
             raise ConnectionLost(message, code=CLOSED, detail=said)
         await self._take(event)
         return event
