@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_type_hints
 
-from msgspec import Meta, structs
+from msgspec import Meta, Struct, structs
 
 from antiphon.gateway import settings
 from antiphon.gateway.reading import Given, load
@@ -28,7 +28,7 @@ def test_the_file_of_the_guide_is_one(tmp_path: Path) -> None:
 
 def test_every_setting_is_in_the_guide() -> None:
     """With its meaning and its default."""
-    tables = {
+    tables: dict[str, type[Struct]] = {
         "relay": settings.Relay,
         "upstreams": settings.Upstream,
         "models.*": settings.Alias,
