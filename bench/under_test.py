@@ -47,7 +47,7 @@ def relay(upstream: str, core: int | None = None) -> Iterator[Server]:
     """Our relay before an upstream, as an operator starts it."""
     port = free_port()
     command = [str(Path(sys.executable).parent / "antiphon"), "relay", "--port", str(port), "--upstream", upstream]
-    with process(command, core) as child:
+    with process(command, core, env=os.environ | {"ANTIPHON_RELAY_LOG_LEVEL": "warning"}) as child:
         until_it_answers(f"http://127.0.0.1:{port}/readyz", child)
         yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)
 
