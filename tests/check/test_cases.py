@@ -9,9 +9,10 @@ from mutations import LAWS, MUTATIONS
 from starlette.middleware import Middleware
 
 from antiphon.config import Config, Server
-from antiphon.conformance.bench import Manner, Target
+from antiphon.conformance.bench import Target
 from antiphon.conformance.case import Case
 from antiphon.conformance.families import ALL
+from antiphon.conformance.manner import Manner
 from antiphon.conformance.run import Outcome, Round, Verdict, ask
 from antiphon.conformance.sound import recorded
 from antiphon.testing import TONE, serving

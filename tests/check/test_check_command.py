@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from antiphon.cli import app
 from antiphon.config import Config, Limits
 from antiphon.conformance import invariants
-from antiphon.conformance.bench import Bench, Manner, Target
+from antiphon.conformance.bench import Bench, Target
 from antiphon.conformance.case import OBSERVED, Broken, Case, Cost, Scene
 from antiphon.conformance.families import ALL, chosen
+from antiphon.conformance.manner import Manner
 from antiphon.conformance.run import Outcome, Round, Verdict, ask, judge, tokens_in
 from antiphon.conformance.sound import recorded, speech
 from antiphon.conformance.traces import kept

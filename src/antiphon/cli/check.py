@@ -11,8 +11,9 @@ import typer
 from antiphon.cli.common import err, fail, out
 from antiphon.client import BadAddress, ClientError
 from antiphon.conformance import families, report, screen
-from antiphon.conformance.bench import DEFAULT_MODEL, PATIENCE_S, Manner, Target
+from antiphon.conformance.bench import DEFAULT_MODEL, Target
 from antiphon.conformance.case import Case
+from antiphon.conformance.manner import PATIENCE_S, Manner
 from antiphon.conformance.run import Outcome, Round, Verdict, ask, judge, reach
 from antiphon.conformance.sound import speech
 from antiphon.conformance.traces import kept
@@ -33,6 +34,9 @@ Keys = Annotated[
 Models = Annotated[list[str] | None, typer.Option("--model", help="The model to ask for; once, or for each URL.")]
 Names = Annotated[list[str] | None, typer.Option("--name", help="What to call the server; once for each URL.")]
 Families = Annotated[list[str] | None, typer.Option("--family", help="Only these families.")]
+Junit = Annotated[Path | None, typer.Option(help="Where to write a JUnit XML file.")]
+Json = Annotated[Path | None, typer.Option(help="Where to write a JSON file.")]
+Markdown = Annotated[Path | None, typer.Option("--report", help="Where to write a Markdown report.")]
 Ids = Annotated[list[str] | None, typer.Option("--case", help="Only these cases.")]
 
 
@@ -47,9 +51,9 @@ def check(
     listing: Annotated[bool, typer.Option("--list", help="Only list the cases, with their rules.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be asked, and its cost.")] = False,
     budget: Annotated[int | None, typer.Option(help="Tokens to spend at each server at most.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Where to write a JUnit XML file.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Where to write a JSON file.")] = None,
-    markdown: Annotated[Path | None, typer.Option("--report", help="Where to write a Markdown report.")] = None,
+    junit: Junit = None,
+    json: Json = None,
+    markdown: Markdown = None,
     record: Annotated[Path | None, typer.Option(help="Folder to keep all traces in.")] = None,
     replay: Annotated[Path | None, typer.Option(help="Judge the recordings in this folder, without a server.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for what is due.")] = PATIENCE_S,
@@ -60,13 +64,17 @@ def check(
     cases = _chosen(family or [], case or [])
     if listing or dry_run:
         out().print(screen.costs(cases) if dry_run else screen.listing(cases))
-        return
-    if replay is not None:
-        columns: report.Columns = [(Target("", name=replay.name), _replayed(replay, cases))]
+    elif replay is not None:
+        _tell([(Target("", name=replay.name), _replayed(replay, cases))], junit, json, markdown)
     else:
         targets = _targets(urls or [], api_key or [], model or [], name or [])
         voice = speech() if any(each.cost.heard_s for each in cases) else b""
-        columns = _asked(targets, Round(cases, Manner(timeout, pace, voice), jobs, budget, record))
+        plan = Round(cases, Manner(timeout, pace, voice), jobs, budget, record)
+        _tell(_asked(targets, plan), junit, json, markdown)
+
+
+def _tell(columns: report.Columns, junit: Path | None, json: Path | None, markdown: Path | None) -> None:
+    """Show what was found, write the reports, and end the command."""
     out().print(screen.summary(columns))
     _write(junit, report.as_junit(columns).encode)
     _write(json, lambda: report.as_json(columns))

@@ -15,14 +15,13 @@ from antiphon.client import UpgradeRefused, connect
 from antiphon.client.address import credentials, endpoint
 from antiphon.conformance.case import Broken
 from antiphon.conformance.expect import holds
-from antiphon.conformance.probe import Event, Probe
+from antiphon.conformance.manner import Manner
+from antiphon.conformance.probe import Probe
+from antiphon.conformance.wire import Event
 from antiphon.protocol.wire import Json
 from antiphon.recording import Line
 
 DEFAULT_MODEL: Final = "gpt-realtime"
-PATIENCE_S: Final = 20.0
-"""How long a server may be silent while something is due."""
-
 FULL_STATUSES: Final = frozenset({429, 503})
 """A server that holds few sessions may need a moment to let go of the last one."""
 FULL_PAUSE_S: Final = 0.5
@@ -44,17 +43,6 @@ class Target:
     def title(self) -> str:
         """What its column is called: its name, or its host."""
         return self.name or urlsplit(endpoint(self.url)).netloc
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How the servers are asked."""
-
-    patience_s: float = PATIENCE_S
-    pace: float = 1.0
-    """Audio is sent at this many times real time; 0 sends it at once."""
-    speech: bytes = b""
-    """A sentence, as pcm, without silence around it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from antiphon.client import BadAddress, ClientError, Unreachable, connect
-from antiphon.conformance.bench import Bench, Manner, Target
+from antiphon.conformance.bench import Bench, Target
 from antiphon.conformance.case import Broken, Case, NotHere
 from antiphon.conformance.expect import given
+from antiphon.conformance.manner import Manner
 from antiphon.conformance.traces import by_link, keep
 from antiphon.recording import Line
 from antiphon.recording.recorder import safe_name

@@ -56,15 +56,18 @@ class Board:
 
 def summary(columns: Columns) -> RenderableType:
     """What was found, and the scores."""
-    parts: list[RenderableType] = []
-    for target, verdicts in columns:
-        for verdict in verdicts:
-            if verdict.outcome in MARKS:
-                word, colour = MARKS[verdict.outcome]
-                parts.append(Text.assemble((word, colour), f" {target.title}  {verdict.case.id}: {verdict.message}"))
-                if verdict.outcome is Outcome.FAILED:
-                    parts.append(Text(f"       {verdict.case.rule} ({verdict.case.evidence})", style="dim"))
-    return Group(*parts, _scores(columns))
+    found = [_found(target, verdict) for target, verdicts in columns for verdict in verdicts]
+    return Group(*(text for texts in found for text in texts), _scores(columns))
+
+
+def _found(target: Target, verdict: Verdict) -> list[Text]:
+    """What there is to say of a case that did not pass, and the rule where that counts."""
+    if verdict.outcome is Outcome.PASSED:
+        return []
+    word, colour = MARKS[verdict.outcome]
+    said = Text.assemble((word, colour), f" {target.title}  {verdict.case.id}: {verdict.message}")
+    rule = Text(f"       {verdict.case.rule} ({verdict.case.evidence})", style="dim")
+    return [said, rule] if verdict.outcome is Outcome.FAILED else [said]
 
 
 def listing(cases: Sequence[Case]) -> RenderableType:

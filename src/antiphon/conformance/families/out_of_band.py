@@ -5,8 +5,9 @@ from typing import Any
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import SCHEMA, Broken, NotHere, case, cases_in
 from antiphon.conformance.expect import field, holds, same, within
-from antiphon.conformance.probe import Event, Probe, message
+from antiphon.conformance.probe import Probe, message
 from antiphon.conformance.prompts import HELLO, LONG
+from antiphon.conformance.wire import Event
 
 
 async def _beside(probe: Probe, text: str = HELLO, **keys: Any) -> None:

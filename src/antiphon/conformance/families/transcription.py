@@ -8,7 +8,8 @@ from antiphon.audio.pcm import silence
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import OBSERVED, SCHEMA, Broken, NotHere, case, cases_in, thread
 from antiphon.conformance.expect import field, holds, same, within
-from antiphon.conformance.probe import ITEM, Event, Probe
+from antiphon.conformance.probe import ITEM, Probe
+from antiphon.conformance.wire import Event
 
 BASE: Final = "conversation.item.input_audio_transcription"
 DELTA: Final = f"{BASE}.delta"

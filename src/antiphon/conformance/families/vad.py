@@ -8,8 +8,9 @@ from antiphon.audio.pcm import ms_of, silence
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import OBSERVED, SCHEMA, case, cases_in
 from antiphon.conformance.expect import field, holds, same
-from antiphon.conformance.probe import AFTER_MS, BEFORE_MS, ITEM, Event, Probe
+from antiphon.conformance.probe import AFTER_MS, BEFORE_MS, ITEM, Probe
 from antiphon.conformance.prompts import HELLO
+from antiphon.conformance.wire import Event
 
 STARTED: Final = "input_audio_buffer.speech_started"
 STOPPED: Final = "input_audio_buffer.speech_stopped"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from antiphon.conformance.case import OBSERVED, SCHEMA, law
-from antiphon.conformance.invariants.events import is_mcp, item_id, kind_of, part_of, place, response_id, told
+from antiphon.conformance.invariants.events import Event, is_mcp, item_id, kind_of, part_of, place, response_id, told
 from antiphon.recording import Line
 
 CREATED: Final = "response.created"
@@ -192,13 +192,17 @@ def items_hold_what_was_told(lines: Sequence[Line]) -> list[str]:
         if kind_of(event) in {"response.output_text.done", "response.output_audio_transcript.done"}:
             words[event.get("item_id"), event.get("content_index")] = event.get("text", event.get("transcript"))
         elif kind_of(event) in {"response.output_item.done", DONE}:
-            items = [part_of(event, "item")] if "item" in event else part_of(event, "response").get("output") or []
-            for item in items:
-                for index, part in enumerate(item.get("content") or []):
-                    known = words.get((item.get("id"), index))
-                    if known is not None and known != part.get("text", part.get("transcript")):
-                        wrong.append(f"{item.get('id')} holds other words in {kind_of(event)} than it was told with")
+            held = [(where, text) for where, text in _words_in(event) if words.get(where, text) != text]
+            wrong += [f"{where[0]} holds other words in {kind_of(event)} than it was told with" for where, _ in held]
     return wrong
+
+
+def _words_in(event: Event) -> Iterator[tuple[tuple[Any, int], Any]]:
+    """The words of each part that an event shows, by item and index."""
+    items = [part_of(event, "item")] if "item" in event else part_of(event, "response").get("output") or []
+    for item in items:
+        for index, part in enumerate(item.get("content") or []):
+            yield (item.get("id"), index), part.get("text", part.get("transcript"))
 
 
 @law(SCHEMA)
