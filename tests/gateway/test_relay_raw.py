@@ -1,14 +1,16 @@
 """A relay between two that speak the same: frames pass as they are, in order, and whoever is slow is waited for."""
 
 import asyncio
+import base64
 import json
 from typing import Any
 
 import pytest
 from hostile import Peer, hostile, listen
+from openai import AsyncOpenAI
 from relayed import relaying
 from scripted_server import created, say, scripted
-from served import dial, play
+from served import dial, play, spoken
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
 
@@ -270,5 +272,50 @@ def test_a_relay_that_stops_says_so(grace_s: float) -> None:
                 assert (await caller.until("error"))["error"]["code"] == "shutting_down"
             await stopping
             assert relay.house.relay.sessions == 0
+
+    play(scene)
+
+
+def test_the_official_sdk_notices_nothing() -> None:
+    """A spoken turn through the relay, as with the server itself."""
+
+    async def scene() -> None:
+        async with serving() as server, relaying(f"{server}/v1") as relay:
+            client = AsyncOpenAI(base_url=f"{relay.url}/v1", api_key="any")
+            async with client, client.realtime.connect(model="gpt-realtime") as connection:
+                for start in range(0, len(spoken()), 4_800):
+                    chunk = spoken()[start : start + 4_800]
+                    await connection.input_audio_buffer.append(audio=base64.b64encode(chunk).decode())
+                heard = 0
+                async for event in connection:
+                    if event.type == "response.output_audio.delta":
+                        heard += len(base64.b64decode(event.delta))
+                    if event.type == "response.done":
+                        break
+        assert event.response.status == "completed"
+        assert heard > 24_000
+
+    play(scene)
+
+
+def test_one_that_opens_as_the_relay_stops_is_refused() -> None:
+    """The upstream was slow, and meanwhile the relay was told to stop."""
+    asked, may_open = asyncio.Event(), asyncio.Event()
+
+    async def hesitates(peer: Peer) -> None:
+        await peer.upgrade()
+        asked.set()
+        await may_open.wait()
+        await peer.say(created())
+        await peer.heard()
+
+    async def scene() -> None:
+        async with hostile(hesitates) as url, relaying(url) as relay:
+            listening = asyncio.ensure_future(listen(relay.socket_url))
+            await asked.wait()
+            await relay.house.relay.stop(0)
+            may_open.set()
+            told = await listening
+            assert (told.errors[0][1], told.code) == ("shutting_down", 1001)
 
     play(scene)

@@ -1,4 +1,4 @@
-"""The Python `openai` SDK of the beta, 1.97.0, behind a relay, before a server that refuses beta as the provider does."""
+"""The Python `openai` SDK of the beta, 1.97.0, behind a relay and before a server that refuses beta."""
 
 import asyncio
 import json

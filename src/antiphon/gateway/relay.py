@@ -146,6 +146,9 @@ class Relay:
                 return
             finally:
                 self._opening -= 1
+            if not self._is_accepting:  # it was stopped meanwhile
+                await self._refuse(link, errors.shutting_down(), GOING_AWAY)
+                return
             await self._pass(link, leg, account, wanted)
 
     async def _pass(self, link: Link, leg: Leg, account: Account, wanted: Wanted) -> None:

@@ -100,12 +100,9 @@ class Session:
                 ends.recorder.heard(data)
             moves = passing.heard(data, type_of(data))
             try:
-                for one in (data,) if moves is None else moves.up:
-                    self._up_since = began
-                    await ends.leg.connection.send_raw(one)
+                await self._send_up((data,) if moves is None else moves.up)
             except ConnectionLost:
                 return  # the other loop knows why, once it has passed on what came before
-            self._up_since = None
             if moves is not None:
                 await self._tell(moves.down)
             ends.to_upstream.count(len(data), clock() - began)
@@ -137,8 +134,14 @@ class Session:
             await self._tell((data,))
             return
         await self._tell(moves.down)
-        for one in moves.up:
-            await self._ends.leg.connection.send_raw(one)
+        await self._send_up(moves.up)
+
+    async def _send_up(self, frames: Sequence[bytes | str]) -> None:
+        """Send frames to the upstream. Raises `ConnectionLost`."""
+        for data in frames:
+            self._up_since = self._clock()
+            await self._ends.leg.connection.send_raw(data)
+        self._up_since = None
 
     async def _tell(self, frames: Sequence[bytes]) -> None:
         """Send frames to the client, all of them before anybody else does."""
