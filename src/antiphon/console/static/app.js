@@ -16,6 +16,8 @@ import { Turns } from "./turns.js";
 import { CallWire, SocketWire, mint, state, watch } from "./wires.js";
 
 const ANCHORS = 600; // pieces whose place in time is known: 24 s
+const QUIET = 0.004; // a level that is no sound
+const PAUSE_MS = 400;
 const KEY = /^#(ek_\w+)$/;
 
 class App {
@@ -34,7 +36,7 @@ class App {
     this.editor = new Editor({ changed: (part) => this.#update(part), threshold: (value) => this.strip.showThreshold(value) });
     this.tools = new Tools({ changed: (tools) => this.#update({ type: "realtime", tools }), answer: (call, output) => this.#answerCall(call, output) });
     this.sender = new Sender((event) => this.wire?.send(event) ?? false);
-    this.tabs = new Tabs((name) => name === "send" && this.sender.show());
+    this.tabs = new Tabs((name) => (name === "send" ? this.sender.show() : name === "events" && this.events.show()));
     this.server = new Server({ ask: () => state(this.key, $("#model").value), attach: (callId) => this.attach(callId), own: () => this.wire?.callId, told: (told) => this.#told(told) });
     theme(() => this.strip.recolour());
     this.#listen();
@@ -162,6 +164,7 @@ class App {
     this.events.begin();
     this.anchors = [];
     this.sentMs = 0;
+    this.isPlaying = false;
     for (const part of [this.transcript, this.turns, this.strip]) part.begin(this.story);
     this.tools.begin();
     await wire.open(stream);
@@ -179,7 +182,7 @@ class App {
       spoken: only((pcm) => this.tape.add("out", pcm)),
       playing: only((itemId) => (this.story.played(itemId, performance.now()), this.#soon())),
       passed: only((side, pcm) => (this.tape.add(side, pcm), this.#level(side, pcm))),
-      outLevel: (level, lasted) => this.strip.level("out", level, lasted),
+      outLevel: (level, lasted) => (this.strip.level("out", level, lasted), this.#sounds(level)),
     };
   }
 
@@ -269,6 +272,16 @@ class App {
   #level(side, pcm) {
     const peak = pcm.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
     this.strip.level(side, peak / 32768, pcm.length / 24);
+    if (side === "out") this.#sounds(peak / 32768);
+  }
+
+  /** Whether an answer can be heard just now; a pause between sentences is still the answer. */
+  #sounds(level) {
+    const now = performance.now();
+    if (level > QUIET) this.soundedAt = now;
+    const isPlaying = now - (this.soundedAt ?? -Infinity) < PAUSE_MS;
+    if (isPlaying !== this.isPlaying) this.#soon();
+    this.isPlaying = isPlaying;
   }
 
   /** When the audio at a place of all that was sent was heard; undefined where that is not known. */
@@ -411,7 +424,9 @@ class App {
     if (!this.wire.hasMicrophone) return { name: "text", label: "In writing", hint: "press to start over with your voice" };
     if (this.isPushToTalk) return this.isHeld ? { name: "hearing", label: "Speak…", hint: "let go to be answered" } : { name: "held", label: "Hold to talk", hint: this.isTouched ? "" : "or hold the space bar" };
     if (this.wire.isMuted) return { name: "muted", label: "Muted", hint: "press to go on" };
-    return this.story.isSpeaking ? { name: "hearing", label: "You are heard", hint: "press to mute" } : { name: "live", label: this.#answers ? "Answering" : "Listening", hint: this.#answers ? "speak to interrupt" : "just speak" };
+    if (this.story.isSpeaking) return { name: "hearing", label: "You are heard", hint: "press to mute" };
+    if (this.#answers || this.isPlaying) return { name: "answering", label: "Answering", hint: "speak to interrupt" };
+    return { name: "live", label: "Listening", hint: "just speak" };
   }
 }
 

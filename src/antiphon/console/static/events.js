@@ -41,6 +41,11 @@ export class Events {
     if (!this.isPaused) this.#redraw();
   }
 
+  /** The newest are what one wants to see. */
+  show() {
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
   /** A session begins, and its log. */
   begin() {
     this.began = performance.now();

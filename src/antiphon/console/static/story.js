@@ -99,15 +99,22 @@ export class Story {
     if (found) return found;
     const waiting = this.turns.findLast((turn) => turn.isCommitted && !turn.responseId) ?? this.#turn({ zero: this.asked });
     waiting.responseId = responseId;
+    waiting.askedId = waiting.itemId ?? this.#typed();
     waiting.engine = this.ended.get(responseId)?.engine ?? null;
     return waiting;
   }
 
   #turn(known) {
     const times = { startedAt: null, spokenAt: null, stoppedAt: null, transcriptAt: null, tokenAt: null, audioAt: null, playedAt: null, doneAt: null };
-    const turn = { number: this.turns.length + 1, itemId: null, responseId: null, isCommitted: false, status: "open", drafts: [], engine: null, zero: null, ...times, ...known };
+    const turn = { number: this.turns.length + 1, itemId: null, askedId: null, responseId: null, isCommitted: false, status: "open", drafts: [], engine: null, zero: null, ...times, ...known };
     this.turns.push(turn);
     return turn;
+  }
+
+  /** The message that nobody has answered yet. */
+  #typed() {
+    const answered = new Set(this.turns.map((turn) => turn.askedId));
+    return [...this.items.values()].findLast((item) => item.isTyped && !answered.has(item.id))?.id ?? null;
   }
 
   /** Where a turn's clock starts: the end of speech, or the moment somebody asked. */

@@ -63,12 +63,13 @@ export class Transcript {
 function draw(item, heard, took) {
   if (item.kind !== "message") return drawCall(item);
   const name = NAMES[item.role] ?? item.role;
-  const meta = h("p", { class: "who" }, h("span", { class: "name" }, name), took && h("span", { class: "took", title: "From the end of speech to the first sound" }, took), tag(item));
+  const meta = h("p", { class: "who" }, h("span", { class: "name" }, name), took && h("span", { class: "took", title: "From the end of speech to the first sound" }, took), tag(item, heard));
   return h("li", { class: `line ${item.role} ${item.state}`, "data-item": item.id }, meta, body(item, heard));
 }
 
-function tag(item) {
-  if (item.role === "assistant" && item.state === "cut") {
+function tag(item, heard) {
+  const isHeardOut = heard !== null && item.text && heard >= item.text.length;
+  if (item.role === "assistant" && item.state === "cut" && !isHeardOut) {
     const where = item.heardMs === null ? "" : ` at ${(item.heardMs / 1000).toFixed(1)} s`;
     return h("span", { class: "tag" }, `interrupted${where}`);
   }

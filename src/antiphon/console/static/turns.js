@@ -34,7 +34,7 @@ export class Turns {
   }
 
   #words(turn) {
-    const asked = this.story.items.get(turn.itemId)?.text;
+    const asked = this.story.items.get(turn.itemId ?? turn.askedId)?.text;
     const answer = [...this.story.items.values()].find((item) => item.responseId === turn.responseId && item.responseId)?.text;
     return asked || answer || "";
   }
