@@ -155,7 +155,8 @@ async def caller(*, channel: str | None = "oai-events", codec: str = "audio/opus
     finally:
         await peer.close()
         if made.listening is not None:
-            await made.listening
+            made.listening.cancel()
+            await asyncio.wait([made.listening])
 
 
 async def offer_of(caller: RtcCaller) -> str:

@@ -9,7 +9,7 @@ from aiortc import RTCCertificate, RTCDataChannel
 
 from antiphon.link import App, Media, Scope
 from antiphon.transports.webrtc.coding import ear_of, mouth_of
-from antiphon.transports.webrtc.hearing import Hearing
+from antiphon.transports.webrtc.hearing import Heard, Hearing
 from antiphon.transports.webrtc.link import CallLink
 from antiphon.transports.webrtc.offer import Offer
 from antiphon.transports.webrtc.options import WebRTCOptions
@@ -17,9 +17,6 @@ from antiphon.transports.webrtc.peer import Peer
 from antiphon.transports.webrtc.playing import CallPlayout
 from antiphon.transports.webrtc.reports import INTERVAL_S, Reports
 from antiphon.transports.webrtc.rtp import RtpWriter, mid_extension, read_rtp
-
-CHANNEL_S = 5.0
-"""How long a connected caller may take to open its data channel; then the session begins without one."""
 
 
 class Call:
@@ -48,6 +45,11 @@ class Call:
         self.link = CallLink(scope, self._peer.close, limit)
         self._playout = CallPlayout(self._mouth, self._writer, self._peer.media.send_media, self.link.put)
         self.link.scope = replace(scope, playout=self._playout)
+
+    @property
+    def heard(self) -> Heard:
+        """What became of the caller's packets."""
+        return self._hearing.heard
 
     async def answer(self) -> str:
         """Open the ports; gives the SDP answer. Raises OSError where there is no port."""
@@ -94,7 +96,7 @@ class Call:
         """Wait for the data channel, where the caller will open one, but not for ever."""
         if self._offer.channel is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHANNEL_S):
+                async with asyncio.timeout(self._options.channel_s):
                     await self.link.opened.wait()
 
     async def _leave(self) -> None:

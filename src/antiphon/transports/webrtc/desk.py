@@ -95,6 +95,7 @@ class Desk:
             is_connected = True
             self._half_open -= 1
             await call.serve(self._app)
+            _LOG.info("call %s is over: %s", call_id, call.heard)
         except (TimeoutError, ConnectionError):
             _LOG.info("call %s was never connected", call_id)
         finally:

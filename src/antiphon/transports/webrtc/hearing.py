@@ -47,6 +47,10 @@ class Heard:
     bad: int = 0
     """Were no packets of their coding."""
 
+    def __str__(self) -> str:
+        came = f"{self.packets} packets heard, {self.lost} lost, {self.recovered} recovered"
+        return f"{came}, {self.late} late, {self.bad} bad"
+
 
 class Hearing:
     """One caller's stream. `now` is in seconds, of any clock that does not jump."""

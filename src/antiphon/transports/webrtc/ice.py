@@ -33,6 +33,8 @@ CONSENTS_PER_LOSS = 6
 """How often a caller is asked whether it is still there within the time after which it counts as lost (RFC 7675)."""
 STUN_PORT = 3478
 LOOPBACK = "127.0.0.1"
+PUBLIC, NETWORK, SAME_MACHINE = 65_535, 65_000, 1_000
+"""Which of our addresses are tried first, as candidates tell it."""
 
 _LAST_STUN_BYTE = 3
 """The first byte of STUN, by RFC 7983."""
@@ -142,9 +144,9 @@ class CallIce(Connection):
         for port in self._ports():
             with contextlib.suppress(OSError):
                 _, protocol = await loop.create_datagram_endpoint(lambda: GuardedProtocol(self), (address, port))
-                protocol.local_candidate = _host_candidate(
-                    component, *protocol.transport.get_extra_info("sockname")[:2]
-                )
+                host, bound = protocol.transport.get_extra_info("sockname")[:2]
+                preference = SAME_MACHINE if host == LOOPBACK else NETWORK
+                protocol.local_candidate = _host_candidate(component, host, bound, preference)
                 return protocol
         return None
 
@@ -157,7 +159,7 @@ class CallIce(Connection):
         public = self._options.public_address
         if public is None or host.host == LOOPBACK or (":" in public) != (":" in host.host):
             return [host]
-        return [_host_candidate(host.component, public, host.port, preference=65_535), host]
+        return [_host_candidate(host.component, public, host.port, preference=PUBLIC), host]
 
     async def _served(self, hosts: "list[GuardedProtocol]", component: int) -> list[Candidate]:
         """Candidates that STUN and TURN servers give; those that do not answer in time give none."""
@@ -201,7 +203,7 @@ class GuardedProtocol(StunProtocol):
             self.receiver.on_datagram(data)
 
 
-def _host_candidate(component: int, host: str, port: int, preference: int = 65_535) -> Candidate:
+def _host_candidate(component: int, host: str, port: int, preference: int = NETWORK) -> Candidate:
     return Candidate(
         foundation=candidate_foundation("host", "udp", host),
         component=component,

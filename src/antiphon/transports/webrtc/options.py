@@ -25,3 +25,5 @@ class WebRTCOptions:
     """How long a call may take until it is connected."""
     lost_s: float = 30.0
     """How long a caller may be out of reach before the call is over."""
+    channel_s: float = 5.0
+    """How long a connected caller may take to open its data channel; then the session begins without one."""

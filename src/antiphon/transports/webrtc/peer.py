@@ -5,9 +5,10 @@ import contextlib
 import secrets
 from collections.abc import Callable
 
-from aiortc import RTCCertificate, RTCDataChannel, RTCSctpCapabilities, RTCSctpTransport
+from aiortc import RTCCertificate, RTCDataChannel, RTCSctpCapabilities
 
 from antiphon.transports.webrtc.answer import Local, write_answer
+from antiphon.transports.webrtc.channels import Channels
 from antiphon.transports.webrtc.ice import CallIce
 from antiphon.transports.webrtc.offer import Offer
 from antiphon.transports.webrtc.options import WebRTCOptions
@@ -30,7 +31,7 @@ class Peer:
         self._certificate = certificate
         self._ice = CallIce(options, self._take)
         self.media = Secured(self._ice.send_now, certificate)
-        self._sctp = RTCSctpTransport(self.media)
+        self._sctp = Channels(self.media)
         self._sctp.on("datachannel", self._on_datachannel)
         self.media.on("statechange", self._on_state)
 
@@ -77,6 +78,8 @@ class Peer:
 
     def _take(self, data: bytes) -> None:
         self.media.take(data)
+        if self._sctp.is_overdrawn:
+            self._leave()
 
     def _on_datachannel(self, channel: RTCDataChannel) -> None:
         self.on_channel(channel)
