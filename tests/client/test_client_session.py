@@ -13,6 +13,7 @@ from antiphon.client.audio import SilentSpeaker
 from antiphon.client.conversation import Event
 from antiphon.protocol import server_events as ev
 from antiphon.protocol.client_events import ConversationItemCreate, ResponseCreate
+from antiphon.protocol.codec import Unknown
 from antiphon.protocol.errors import ErrorDetail
 from antiphon.protocol.items import InputText, Message
 from antiphon.protocol.response import ResponseParams
@@ -77,6 +78,22 @@ def test_a_question_is_answered(dialect: Literal["ga", "beta", "azure"]) -> None
     assert (written.text, written.audio) == ("four.", b"")
     assert [item.role for item in written.items] == ["assistant"]
     assert written.total_tokens > 0
+
+
+def test_a_question_to_a_server_of_preview() -> None:
+    """The oldest words of all, known by the version in the URL; functions included."""
+    tools = Tools()
+    tools.add(lambda: "sunny", name="weather")
+    seen: list[Event] = []
+
+    async def scene() -> list[str]:
+        async with serving("tone") as url:
+            address = f"{url}/openai/realtime?api-version=2024-10-01-preview&deployment=tone"
+            async with Session(address, WRITTEN, tools=tools, on_event=seen.append) as session:
+                return [(await session.ask(text)).text for text in ("say four.", "call weather {}")]
+
+    assert play(scene()) == ["four.", "The function gave: sunny"]
+    assert not [event for event in seen if isinstance(event, Unknown | ev.Error)]
 
 
 def test_a_reply_is_read_while_it_comes() -> None:
@@ -393,7 +410,7 @@ def test_the_caller_cuts_in() -> None:
     """Speech stops the answer and tells the server what was heard of it, without a word of the program's."""
 
     async def scene() -> list[tuple[str, int | None]]:
-        speaker = SilentSpeaker(asyncio.get_running_loop().time)
+        speaker = SilentSpeaker(lambda: 0.0)  # nothing is played before the caller speaks
         async with serving("tone") as url, Session(url, HEARING, model="tone", speaker=speaker) as session:
             reply = await session.ask("say one two three four five six seven eight nine ten eleven twelve.")
             await session.speak(spoken(), is_paced=False)
@@ -402,8 +419,7 @@ def test_the_caller_cuts_in() -> None:
 
     ((status, cut_ms),) = play(scene())
 
-    assert status == "completed"
-    assert cut_ms is not None
+    assert (status, cut_ms) == ("completed", 0)
 
 
 def test_a_program_that_fails_leaves_in_order() -> None:
