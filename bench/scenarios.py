@@ -16,7 +16,7 @@ from peers.install import is_installed
 from peers.litellm_proxy import litellm
 from peers.speech_to_speech import QUICKEST, speech_to_speech
 from profiling import profiled
-from under_test import TONE, Server, antiphon, first_core, last_core, load, relay, stubs, told, upstream
+from under_test import TONE, Server, alone, antiphon, first_core, last_core, load, relay, stubs, told, upstream
 
 Result = dict[str, Any]
 PLAIN = ("--no-anticipate",)
@@ -56,7 +56,8 @@ def answer(wish: argparse.Namespace) -> list[Result]:
         for _ in range(wish.rounds):
             for silence_ms in (500, 200):
                 for name, server in contenders.items():
-                    seen = load(server, "answer", *flags, "--seconds", wish.seconds, "--silence-ms", silence_ms)
+                    with alone(server, contenders.values()):
+                        seen = load(server, "answer", *flags, "--seconds", wish.seconds, "--silence-ms", silence_ms)
                     results.append({**seen, "server": name})
     return results
 
@@ -182,7 +183,8 @@ def relayed(wish: argparse.Namespace) -> list[Result]:
                         flags = ("--url", server.url, "--upstream", mock, "--sessions", sessions)
                         measured = ("--pid", server.pid) if name != "direct" else ()
                         flags = (*flags, "--seconds", wish.seconds, "--warm-s", min(2, wish.warm_s), *measured)
-                        seen = told("relay_load.py", way, *flags, core=first_core())
+                        with alone(server, contenders.values()):
+                            seen = told("relay_load.py", way, *flags, core=first_core())
                         results.append({**seen, "server": name, "load_average": os.getloadavg()[0]})
     return results
 
