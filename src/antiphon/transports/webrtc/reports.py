@@ -54,9 +54,12 @@ class Reports:
                 self._last_report = packet.sender_info.ntp_timestamp >> 16 & 0xFFFF_FFFF
                 self._last_report_at = now
             if isinstance(packet, RtcpSrPacket | RtcpRrPacket):
-                for report in packet.reports:
-                    if report.ssrc == self._writer.ssrc:
-                        self.told_loss_percent = report.fraction_lost * 100 // 256
+                self._learn(packet.reports)
+
+    def _learn(self, reports: list[RtcpReceiverInfo]) -> None:
+        for report in reports:
+            if report.ssrc == self._writer.ssrc:
+                self.told_loss_percent = report.fraction_lost * 100 // 256
 
     def write(self, now: float) -> bytes:
         """A compound packet of ours."""
