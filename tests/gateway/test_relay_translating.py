@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 from relayed import relaying
 from scripted_server import created, error, say, scripted
@@ -131,6 +132,50 @@ async def ask(caller: Caller, text: str, **wishes: bool) -> None:
 
 def text_of(response: dict[str, Any]) -> str:
     return str(response["output"][0]["content"][0]["text"])
+
+
+def test_an_azure_client_that_turns_out_to_speak_ga() -> None:
+    """The newest SDK builds Azure's old URL and then speaks GA: from its first update on it is answered so."""
+
+    async def scene() -> None:
+        old = "/openai/realtime?api-version=2025-04-01-preview&deployment=tone"
+        async with (
+            serving(GA_ONLY) as server,
+            relaying(f"{server}/v1") as relay,
+            connect(f"{relay.url.replace('http', 'ws')}{old}") as socket,
+        ):
+            caller = Caller(socket)
+            await caller.next()
+            await caller.update(output_modalities=["text"])
+            await caller.ask("say hello.")
+            assert text_of((await caller.until("response.done"))["response"]) == "hello."
+
+    play(scene)
+
+
+@pytest.mark.parametrize("headers", [BETA, {}], ids=["beta", "ga"])
+def test_a_minted_key_on_a_beta_upstream(headers: dict[str, str]) -> None:
+    """The configuration is told in beta's words, and shown in the client's."""
+
+    async def scene() -> None:
+        async with serving() as server:
+            toml = f'[relay]\nhealth_seconds = 0\n[[upstreams]]\nurl = "{server}/v1"\ndialect = "beta"'
+            async with relaying(toml=toml) as relay:
+                async with httpx.AsyncClient(base_url=relay.url) as http:
+                    wanted = {
+                        "type": "realtime",
+                        "model": "tone",
+                        "instructions": "Sing.",
+                        "output_modalities": ["text"],
+                    }
+                    minted = (await http.post("/v1/realtime/client_secrets", json={"session": wanted})).json()
+                bearer = {"authorization": f"Bearer {minted['value']}", **headers}
+                async with connect(f"{relay.socket_url}?model=tone", additional_headers=bearer) as socket:
+                    session = json.loads(await socket.recv())["session"]
+        modalities = session["modalities" if headers else "output_modalities"]
+        assert (session["instructions"], modalities) == ("Sing.", ["text"])
+
+    play(scene)
 
 
 def test_a_ga_client_on_a_beta_upstream() -> None:
