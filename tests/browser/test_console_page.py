@@ -97,6 +97,21 @@ def test_writing_needs_no_microphone() -> None:
     play(scene)
 
 
+def test_a_session_in_writing_gains_a_voice() -> None:
+    """The conversation goes on: it is the same session that hears from now on."""
+
+    async def scene() -> None:
+        async with visit(saying("say You are here."), once()) as at:
+            await ask(at, "say hello")
+            await at.until("antiphonConsole.story.turns[0]?.doneAt")
+            await at.page.click("#talk")
+            await at.sees(".line.assistant", "You are here.")
+            await at.sees(".line.assistant", "hello")
+            assert len(await at.events("session.created")) == 1
+
+    play(scene)
+
+
 def test_push_to_talk_answers_when_it_is_let_go() -> None:
     """Held by the space bar: the server listens for no silence, and answers at once."""
 
@@ -211,6 +226,10 @@ def test_functions_are_answered_from_the_page() -> None:
             await at.page.get_by_label("The output of weather").fill("rain")
             await at.page.get_by_role("button", name="Give output").click()
             await at.sees(".line.assistant", "The function gave: rain")
+            await at.page.get_by_label("Ask me for the output").uncheck()
+            await ask(at, 'call weather {"city": "Oslo"} call weather {"city": "Bern"}')
+            await at.until("antiphonConsole.story.turns.filter((turn) => turn.doneAt).length === 6")
+            assert await at.events("error") == []
 
     play(scene)
 

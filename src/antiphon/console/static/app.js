@@ -18,6 +18,7 @@ import { CallWire, SocketWire, mint, state, watch } from "./wires.js";
 const ANCHORS = 600; // pieces whose place in time is known: 24 s
 const QUIET = 0.004; // a level that is no sound
 const PAUSE_MS = 400;
+const RENEW_MS = 60_000;
 const KEY = /^#(ek_\w+)$/;
 
 class App {
@@ -34,7 +35,7 @@ class App {
     this.strip = new Strip($("#strip"), this.story);
     this.events = new Events();
     this.editor = new Editor({ changed: (part) => this.#update(part), threshold: (value) => this.strip.showThreshold(value) });
-    this.tools = new Tools({ changed: (tools) => this.#update({ type: "realtime", tools }), answer: (call, output) => this.#answerCall(call, output) });
+    this.tools = new Tools({ changed: (tools) => this.#update({ type: "realtime", tools }), answer: (call, output, isLast) => this.#answerCall(call, output, isLast) });
     this.sender = new Sender((event) => this.wire?.send(event) ?? false);
     this.tabs = new Tabs((name) => (name === "send" ? this.sender.show() : name === "events" && this.events.show()));
     this.server = new Server({ ask: () => state(this.key, $("#model").value), attach: (callId) => this.attach(callId), own: () => this.wire?.callId, told: (told) => this.#told(told) });
@@ -94,6 +95,14 @@ class App {
     return this.key;
   }
 
+  /** A key that sees who is connected, where none is needed; the last one may have run out. */
+  #renew() {
+    const now = performance.now();
+    if (now - (this.renewedAt ?? -Infinity) < RENEW_MS) return;
+    this.renewedAt = now;
+    this.#fresh().then(() => this.server.look(), () => {});
+  }
+
   #told(told) {
     const asks = told === null;
     $("#key-form").hidden = !asks;
@@ -104,7 +113,7 @@ class App {
     $("#status-text").textContent = words[status.dataset.status] ?? status.dataset.status;
     if (!told) return;
     this.isOpen = told.is_open;
-    if (this.isOpen && !this.key) this.#fresh().then(() => this.server.look(), () => {});
+    if (this.isOpen && !told.sessions) this.#renew();
     this.editor.voices(told.voices);
     this.editor.defaultInstructions(told.instructions);
     this.#models(told.models);
@@ -172,7 +181,8 @@ class App {
   }
 
   #telling() {
-    const only = (act) => (...given) => this.phase !== "idle" && act(...given);
+    const session = (this.current = Symbol("session")); // what is left of an earlier one is not told any more
+    const only = (act) => (...given) => this.current === session && act(...given);
     return {
       opened: only(() => this.#phase("live")),
       event: only((event) => this.#happened(event, "server")),
@@ -192,6 +202,7 @@ class App {
 
   #over(reason) {
     this.watching?.abort();
+    this.current = null;
     this.wire = null;
     this.strip.stop();
     this.#phase("idle");
@@ -241,7 +252,7 @@ class App {
     const timeOf = (ms) => this.#timeOf(ms);
     watch(session.id, this.key, this.watching.signal, (observation) => {
       this.story.observe(observation, performance.now(), timeOf);
-      this.#soon();
+      if (observation.kind !== "Scored") this.#soon();
     }).catch(() => {}); // a session that cannot be watched is still one to talk to
     if (this.pending) this.#ask(this.pending);
     this.pending = null;
@@ -254,9 +265,9 @@ class App {
     this.wire.send({ type: "session.update", session: isHeld ? { ...part, audio: { ...part.audio, input: { ...input, turn_detection: null } } } : part });
   }
 
-  #answerCall(call, output) {
+  #answerCall(call, output, isLast) {
     this.wire?.send({ type: "conversation.item.create", item: { type: "function_call_output", call_id: call.callId, output } });
-    this.wire?.send({ type: "response.create" });
+    if (isLast) this.wire?.send({ type: "response.create" });
   }
 
   // The voice
@@ -296,10 +307,18 @@ class App {
     else if (this.phase === "live" && !this.wire.hasMicrophone && this.via !== "sideband") this.#speakToo();
   }
 
-  /** A session that began in writing gets a voice: a fresh one, since a call cannot gain a microphone on the way. */
+  /** A session that began in writing gets a voice; a call gets a new session, since it cannot gain a microphone. */
   async #speakToo() {
-    this.end();
-    await this.start({ speaks: true });
+    if (this.wire instanceof CallWire) {
+      this.end();
+      await this.start({ speaks: true });
+      return;
+    }
+    const stream = await microphone().catch((error) => this.#say(error.message));
+    if (!stream) return;
+    this.wire.isMuted = this.isPushToTalk;
+    await this.wire.listen(stream);
+    this.#dress();
   }
 
   #mute(value) {
@@ -334,7 +353,8 @@ class App {
   }
 
   #keyDown(event) {
-    const isTyping = event.target.closest("input, textarea, select, button, summary, a, [role=tab], [contenteditable]");
+    const isHolding = event.target.id === "talk" && this.phase === "live" && this.isPushToTalk;
+    const isTyping = !isHolding && event.target.closest("input, textarea, select, button, summary, a");
     if (event.code !== "Space" || isTyping || event.repeat) {
       if (event.code === "Space" && this.isHeld) event.preventDefault();
       return;
@@ -421,7 +441,7 @@ class App {
     if (this.phase === "idle") return { name: "idle", label: "Start talking", hint: this.isTouched ? "or type a message" : "or press the space bar" };
     if (this.phase === "connecting") return { name: "connecting", label: "Connecting…", hint: "" };
     if (this.via === "sideband") return { name: "text", label: "Attached to a call", hint: "you hear and say nothing; events go both ways" };
-    if (!this.wire.hasMicrophone) return { name: "text", label: "In writing", hint: "press to start over with your voice" };
+    if (!this.wire.hasMicrophone) return { name: "text", label: "In writing", hint: this.wire instanceof CallWire ? "press to start over with your voice" : "press to talk" };
     if (this.isPushToTalk) return this.isHeld ? { name: "hearing", label: "Speak…", hint: "let go to be answered" } : { name: "held", label: "Hold to talk", hint: this.isTouched ? "" : "or hold the space bar" };
     if (this.wire.isMuted) return { name: "muted", label: "Muted", hint: "press to go on" };
     if (this.story.isSpeaking) return { name: "hearing", label: "You are heard", hint: "press to mute" };

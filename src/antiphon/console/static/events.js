@@ -3,7 +3,7 @@
 import { program, snippet } from "./code.js";
 import { $, copy, h, icon, kept } from "./dom.js";
 
-const KEPT = 5000; // entries in memory: about ten minutes with sound
+const KEPT = 20_000; // entries in memory: about ten minutes of sound; then the oldest sound is let go
 const SHOWN = 400; // rows in the page: the newest of those that match
 const LONG_TEXT = 120;
 
@@ -62,13 +62,18 @@ export class Events {
   add(event, way, now) {
     const entry = { event, way, at: now, text: null };
     this.entries.push(entry);
-    if (this.entries.length > KEPT) this.entries.splice(0, KEPT / 10);
+    if (this.entries.length > KEPT) this.#forget();
     if (this.isPaused) {
       this.missed += 1;
       $("#pause-label").textContent = `Resume (${this.missed} new)`;
     } else if (this.#matches(entry)) {
       this.#append(entry);
     }
+  }
+
+  #forget() {
+    const kept = this.entries.filter((entry, n) => n > KEPT / 4 || !isSound(entry.event.type));
+    this.entries = kept.length < KEPT ? kept : this.entries.slice(KEPT / 4);
   }
 
   #matches(entry) {

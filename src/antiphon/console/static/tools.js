@@ -12,7 +12,7 @@ const EXAMPLES = [
 ];
 
 export class Tools {
-  /** `changed` is called when the session's tools change; `answer` with a call and its output. */
+  /** `changed` is called when the session's tools change; `answer` with a call, its output, and whether it was the last. */
   constructor({ changed, answer }) {
     this.changed = changed;
     this.answer = answer;
@@ -35,28 +35,35 @@ export class Tools {
 
   /** Answer the calls that an answer ended with. */
   take(calls) {
-    for (const call of calls) {
-      if (this.answered.has(call.id)) continue;
+    const fresh = calls.filter((call) => !this.answered.has(call.id));
+    const left = { count: fresh.length };
+    for (const call of fresh) {
       this.answered.add(call.id);
       const tool = this.all.find((one) => one.name === call.name);
       const isMade = tool && !tool.byHand;
       if (isMade) {
         call.output = tool.output;
-        this.answer(call, tool.output);
+        this.#give(call, left);
       }
       $("#no-calls").hidden = true;
-      $("#calls").prepend(this.#call(call, tool));
+      $("#calls").prepend(this.#call(call, tool, left));
     }
   }
 
-  #call(call, tool) {
+  /** The model goes on once all calls of its answer have their output. */
+  #give(call, left) {
+    left.count -= 1;
+    this.answer(call, call.output, left.count === 0);
+  }
+
+  #call(call, tool, left) {
     const head = h("p", { class: "head" }, icon("tool"), h("b", {}, call.name), h("code", {}, call.arguments));
     if (call.output !== null) return h("li", { class: "made" }, head, h("p", { class: "gave" }, "gave ", h("code", {}, call.output)));
     const area = h("textarea", { rows: 2, "aria-label": `The output of ${call.name}`, value: tool?.output ?? "" });
     const row = h("li", { class: "waiting" }, head, area, h("button", { class: "primary small", onclick: () => give() }, "Give output"));
     const give = () => {
       call.output = area.value;
-      this.answer(call, area.value);
+      this.#give(call, left);
       row.replaceWith(this.#call(call, tool));
     };
     return row;

@@ -64,7 +64,7 @@ function draw(item, heard, took) {
   if (item.kind !== "message") return drawCall(item);
   const name = NAMES[item.role] ?? item.role;
   const meta = h("p", { class: "who" }, h("span", { class: "name" }, name), took && h("span", { class: "took", title: "From the end of speech to the first sound" }, took), tag(item, heard));
-  return h("li", { class: `line ${item.role} ${item.state}`, "data-item": item.id }, meta, body(item, heard));
+  return h("li", { class: `line ${item.role} ${item.state}`, "data-item": item.id, "aria-busy": item.state === "open" || item.state === "hearing" ? "true" : null }, meta, body(item, heard));
 }
 
 function tag(item, heard) {

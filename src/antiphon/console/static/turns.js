@@ -2,6 +2,7 @@
 
 import { $, h } from "./dom.js";
 
+const SETTLED_MS = 10_000; // a turn that ended so long ago is not drawn again
 const STEPS = [100, 200, 250, 500, 1000, 2000, 5000];
 
 export class Turns {
@@ -22,8 +23,9 @@ export class Turns {
     const shown = this.story.turns.filter((turn) => this.story.zeroOf(turn) !== null);
     $("#no-turns").hidden = shown.length > 0;
     for (const turn of shown) {
-      const key = JSON.stringify([turn, this.#words(turn)]);
       const card = this.cards.get(turn.number);
+      if (card && turn.doneAt && performance.now() - turn.doneAt > SETTLED_MS) continue;
+      const key = JSON.stringify([turn, this.#words(turn)]);
       if (card?.key === key) continue;
       const element = this.#card(turn);
       if (card) card.element.replaceWith(element);

@@ -36,11 +36,14 @@ export class SocketWire {
       this.isOpened = true;
       this.told.opened();
     };
-    if (stream) {
-      this.stream = stream;
-      this.capture = new Capture(stream, (pcm) => this.#hear(pcm));
-      await this.capture.start();
-    }
+    if (stream) await this.listen(stream);
+  }
+
+  /** Hear a microphone from now on. */
+  async listen(stream) {
+    this.stream = stream;
+    this.capture = new Capture(stream, (pcm) => this.#hear(pcm));
+    await this.capture.start();
   }
 
   get hasMicrophone() {
