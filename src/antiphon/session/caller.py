@@ -91,7 +91,7 @@ class Caller:
         answers = self._answers_turns(rules) and not self._settings.hears_audio
         if transcription is not None or answers or self._judges(rules):
             self._words.open(turn.item_id, transcription, logprobs=bool(config.include))
-        if self._drafts_answers(rules):
+        if self._drafts_answers(rules) or (self._settings.hears_audio and self._answers_turns(rules)):
             yield from self._responses.warm(Plan(config=config, context=standing(self._conversation)))
 
     def _ended(self, turn: Ended, config: SessionConfig, rules: TurnRules, now: float) -> Iterator[Effect]:
