@@ -17,6 +17,7 @@ from corescript import (
     speaking,
     speech,
     typed,
+    writes,
 )
 
 from antiphon.audio.pcm import ms_of
@@ -174,6 +175,14 @@ def test_an_item_that_was_deleted_or_has_no_sound_is_not_cut() -> None:
 
     assert names(play(session, cleared(700, item_id="item_2"))) == ["output_audio_buffer.cleared"]
     assert play(session, cleared(0, item_id="item_1")) == []
+
+
+def test_an_answer_without_sound_so_far_is_not_cut() -> None:
+    """Its first words are written; nothing of it could be heard."""
+    session = new_session(is_call=True)
+    play(session, ResponseCreate(), writes("resp_1", "Good"), OutputAudioBufferClear())
+
+    assert play(session, cleared(0)) == []
 
 
 def test_sound_stays_as_it_is_whatever_the_session_is_set_to() -> None:

@@ -346,5 +346,6 @@ def test_a_key_without_anything_left_gets_a_failed_response() -> None:
         news = await stage.news.get()
         assert isinstance(news, Broke)
         assert (news.code, news.type) == ("rate_limit_exceeded", "rate_limit_error")
+        assert not news.is_fault
 
     play(scene)

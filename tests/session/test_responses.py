@@ -304,6 +304,16 @@ def test_an_engine_that_fails() -> None:
     )
 
 
+def test_the_operators_limits_are_no_fault_of_an_engine() -> None:
+    """The response fails as the provider's would; the meter does not hear of a broken engine."""
+    session = new_session(TEXT)
+    play(session, ResponseCreate())
+    effects = play(session, Broke("resp_1", "Rate limit reached.", "rate_limit_exceeded", is_fault=False))
+
+    assert [fact for fact in facts(effects) if isinstance(fact, EngineFailed)] == []
+    assert names(effects)[-1] == "response.done"
+
+
 def test_news_of_nobody_is_dropped() -> None:
     """Here, and nowhere else."""
     session = new_session(TEXT)

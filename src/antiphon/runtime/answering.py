@@ -105,15 +105,18 @@ class Answers:
     async def _work(self, effect: Respond, claim: Claim) -> None:
         CLAIM.set(claim)
         run: Run | None = None
+        is_allowed = effect.prompt.draft  # a draft that is dropped has used nothing, as far as the client knows
         try:
-            if not effect.prompt.draft:  # a draft that is dropped has used nothing, as far as the client knows
+            if not is_allowed:
                 self._allowance.begin()
+                is_allowed = True
             run = self._responder.run(effect.prompt)
             await self._answer(effect.response_id, run)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- ends this response only
             problem = failure_of(error, MODEL)
             usage = NO_USAGE if run is None else run.usage
-            await self._put(Broke(effect.response_id, problem.message, problem.code, problem.type, usage))
+            broke = Broke(effect.response_id, problem.message, problem.code, problem.type, usage, is_fault=is_allowed)
+            await self._put(broke)
         finally:
             if run is not None:
                 await _close(run)

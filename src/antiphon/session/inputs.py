@@ -119,6 +119,8 @@ class Broke:
     code: str | None = None
     type: str = "server_error"
     usage: Usage = NO_USAGE
+    is_fault: bool = True
+    """False: the operator's own limits have said no, and no engine is to blame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,8 @@ class Responses:
             self._drafts.take(news, now)
         else:
             answer.usage = news.usage
-            yield Report(EngineFailed(self._settings.session_id, "responder", news.message))
+            if news.is_fault:
+                yield Report(EngineFailed(self._settings.session_id, "responder", news.message))
             if self._calls.is_running(answer.id):
                 yield Stop(answer.id)
             yield from self._fail(answer, news.message, news.code, news.type, now)
