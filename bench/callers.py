@@ -102,8 +102,12 @@ class Stamped:
 
     def __init__(self) -> None:
         self.shares_s: list[float] = []
-        """From the engine's last byte of a piece to the caller's receipt of it."""
+        """From the last byte that a piece waited for to the caller's receipt of it.
+
+        A piece waits for all before it: a clause that was spoken early is held until the one before it is whole.
+        """
         self.unmatched = 0
+        self._latest = 0.0
         self._sound = bytearray()
 
     def take(self, pcm: bytes, now: float) -> None:
@@ -114,7 +118,8 @@ class Stamped:
             del self._sound[:PIECE_BYTES]
             if piece.startswith(STAMP):
                 at_ns = int.from_bytes(piece[len(STAMP) : len(STAMP) + 8], "little")
-                self.shares_s.append(now - at_ns / 1e9)
+                self._latest = max(self._latest, at_ns / 1e9)
+                self.shares_s.append(now - self._latest)
             else:
                 self.unmatched += 1
 
