@@ -768,6 +768,23 @@ def test_a_caller_is_answered_by_the_model_behind() -> None:
     play(scene)
 
 
+def test_the_model_is_told_of_the_conversation_as_the_caller_begins_to_speak() -> None:
+    """The session there is open, and knows what was said, when the turn ends."""
+
+    async def scene() -> None:
+        async with upstream() as (url, watch), call(through(url)) as caller:
+            await caller.ask("hello", conversation="none", input=[])
+            await caller.until("response.done")
+            content = [{"type": "input_text", "text": "remember this"}]
+            await caller.say("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+            await caller.speak(tone(700))
+            await caller.until("input_audio_buffer.speech_started")
+            await until(lambda: "remember this" in json.dumps(watch.said))
+            assert watch.kinds[0].count("response.create") == 1
+
+    play(scene)
+
+
 def test_a_caller_who_cuts_in_is_understood() -> None:
     """Barge-in stops the model behind, and it is told what was heard of its answer."""
 
