@@ -38,7 +38,7 @@ from antiphon.protocol.client_events import (
 )
 from antiphon.protocol.session import PcmuFormat, SemanticVad, ServerVad, Transcription
 from antiphon.session.caller import JUDGED_MS
-from antiphon.session.effects import Judge
+from antiphon.session.effects import Judge, Warm
 from antiphon.session.input_buffer import MAX_BUFFER_S
 from antiphon.session.inputs import Heard, Judged, Tick
 
@@ -345,3 +345,12 @@ def test_idle() -> None:
     assert session.deadline == 3600.0
     play(session, finishes("resp_2"), at=20.0)
     assert session.deadline == 25.0
+
+
+@pytest.mark.parametrize(("update", "is_warmed"), [(TEXT, True), (LISTEN_ONLY, False)])
+def test_a_model_that_hears_for_itself_reads_ahead(update: Any, is_warmed: bool) -> None:
+    """It makes no drafts, and may yet be told what was said before; unless nobody will answer."""
+    session = new_session(update, hears_audio=True)
+    play(session, typed("Hello"))
+
+    assert any(isinstance(effect, Warm) for effect in play(session, LOUD)) is is_warmed
