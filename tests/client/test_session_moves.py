@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from served import spoken
 
-from antiphon.client import Backoff, Heard, Reply, Restored, Session, Tools
+from antiphon.client import Backoff, Heard, Reply, Restored, Session, Tools, Unreachable, UpgradeRefused
 from antiphon.client.audio import SilentSpeaker
 from antiphon.protocol.client_events import ConversationItemRetrieve
 from antiphon.protocol.errors import ErrorDetail
@@ -31,9 +31,16 @@ class Wire:
     def __init__(self, port: int) -> None:
         self._port = port
         self._open: list[asyncio.StreamWriter] = []
+        self.is_down = False
+        """Whether nobody is let in."""
+        self.refused = 0
 
     async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass everything on, both ways."""
+        if self.is_down:
+            self.refused += 1
+            writer.transport.abort()
+            return
         their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._port)
         self._open += [writer, their_writer]
         await asyncio.gather(self._pass(reader, their_writer), self._pass(their_reader, writer))
@@ -112,6 +119,26 @@ def test_a_talk_goes_on_after_a_cut(dialect: Literal["ga", "beta", "azure"]) -> 
         ("message", "The function gave: sunny"),
     ]
     assert texts == ["First you said: good morning", "Sing."]
+
+
+def test_a_server_that_stays_away() -> None:
+    """After the last attempt, whoever waits is told, and so is whoever listens."""
+
+    async def scene() -> None:
+        async with (
+            asyncio.timeout(30),
+            wired() as (url, wire),
+            Session(url, model="tone", backoff=AT_ONCE) as session,
+        ):
+            wire.is_down = True
+            wire.cut()
+            with pytest.raises((Unreachable, UpgradeRefused)):
+                [turn async for turn in session.listen()]
+            with pytest.raises((Unreachable, UpgradeRefused)):
+                await session.ask("Is anybody there?")
+            assert wire.refused == AT_ONCE.attempts
+
+    asyncio.run(scene(), debug=True)
 
 
 def test_speech_goes_on_after_a_cut() -> None:

@@ -14,7 +14,8 @@ from antiphon.protocol.client_events import ClientEvent
 FINAL_CODES: Final = frozenset({1003, 1007, 1008, 3000, 4000})
 """Close codes by which a server refuses us; it would refuse us again. 1001, the end of a session's time, is none."""
 
-TOO_MANY: Final = 429
+PASSING: Final = frozenset({101, 408, 429})
+"""HTTP answers that are no refusal, beside all of 500 and above: 101 is a handshake that was broken off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def may_pass(error: ClientError) -> bool:
         case ConnectionLost():
             return error.code not in FINAL_CODES
         case UpgradeRefused():
-            return error.status == TOO_MANY or error.status >= 500
+            return error.status in PASSING or error.status >= 500
         case _:
             return isinstance(error, Unreachable)
 
