@@ -75,11 +75,13 @@ class RtcCaller:
         """What the caller has heard, 48 kHz mono."""
         self.call_id = ""
         self.answer = ""
+        self.opened = asyncio.Event()
         self.lost = asyncio.Event()
         self._sounded = asyncio.Condition()
         self.listening: asyncio.Task[None] | None = None
         if channel is not None:
             channel.on("message", self._on_message)
+            channel.on("open", self.opened.set)
             channel.on("close", self.lost.set)
 
     def _on_message(self, message: str | bytes) -> None:
