@@ -7,7 +7,7 @@ was changed here (cut short, deleted) is changed there. A session there that nob
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -79,8 +79,8 @@ class Realtime:
         self._address = Address(url, model, options.api_key, options.headers, options.dialect, options.timeout_s)
         self._kept: dict[str, Line] = {}
         """Sessions that wait for their next turn, the longest waiting first."""
-        self._stopping: dict[str, asyncio.Event] = {}
-        """Sessions whose answer is being stopped; set once they may be used again."""
+        self._busy: dict[str, asyncio.Event] = {}
+        """Sessions that are made ready, or whose answer is being stopped; set once they may be used again."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks = Tasks()
 
@@ -99,15 +99,17 @@ class Realtime:
 
     async def warm(self, prompt: Prompt) -> None:
         """Tell the server what is known already, so that only the last words are new. It costs nothing there."""
-        line = await self.take(prompt)
-        try:
-            await self.prepare(line, prompt)
-        except Stale:
-            return
-        except BaseException:
-            await line.close()
-            raise
-        self.give_back(prompt.session_id, line)
+        await self._until_free(prompt.session_id)
+        with self._reserved(prompt.session_id):
+            line = await self._line_for(prompt)
+            try:
+                await self.prepare(line, prompt)
+            except Stale:
+                return
+            except BaseException:
+                await line.close()
+                raise
+            self.give_back(prompt.session_id, line)
 
     def count(self, text: str) -> int:
         """An estimate; no server tells its tokenizer."""
@@ -117,15 +119,8 @@ class Realtime:
 
     async def take(self, prompt: Prompt, *, fresh: bool = False) -> Line:
         """The session of a session, or a new one. Raise EngineError."""
-        session_id = prompt.session_id
-        if session_id in self._stopping:
-            await self._stopping[session_id].wait()
-        if session_id in self._kept:
-            line = self._take_kept(session_id)
-            if not fresh and line.speaks_as(self._voice(prompt)):
-                return line
-            await line.close()
-        return await Line.open(self._address)
+        await self._until_free(prompt.session_id)
+        return await self._line_for(prompt, fresh=fresh)
 
     async def prepare(self, line: Line, prompt: Prompt) -> None:
         """Make the conversation there the prompt's. Raise EngineError or Stale."""
@@ -144,14 +139,32 @@ class Realtime:
 
     async def stop_answer(self, session_id: str, line: Line, answer: Answer) -> None:
         """Stop what is being answered, and keep the session if that goes well; the next turn waits for it."""
-        stopped = self._stopping[session_id] = asyncio.Event()
-        try:
+        with self._reserved(session_id):
             await line.stop(answer)
             self.give_back(session_id, line)
+
+    async def _until_free(self, session_id: str) -> None:
+        while session_id in self._busy:
+            await self._busy[session_id].wait()
+
+    @contextlib.contextmanager
+    def _reserved(self, session_id: str) -> Iterator[None]:
+        """Let others who want the session wait."""
+        free = self._busy[session_id] = asyncio.Event()
+        try:
+            yield
         finally:
-            stopped.set()
-            if self._stopping.get(session_id) is stopped:
-                del self._stopping[session_id]
+            free.set()
+            if self._busy.get(session_id) is free:
+                del self._busy[session_id]
+
+    async def _line_for(self, prompt: Prompt, *, fresh: bool = False) -> Line:
+        if prompt.session_id in self._kept:
+            line = self._take_kept(prompt.session_id)
+            if not fresh and line.speaks_as(self._voice(prompt)):
+                return line
+            await line.close()
+        return await Line.open(self._address)
 
     def _voice(self, prompt: Prompt) -> str:
         return prompt.voice if prompt.voice in self.voices else ""
@@ -188,8 +201,10 @@ class RealtimeRun:
 
     async def _run(self) -> AsyncGenerator[Delta, None]:
         try:
-            async with contextlib.aclosing(self._tried()) as deltas:
-                async for delta in deltas:
+            for delta in await self._begun():
+                yield delta
+            while self._line is not None and not self._answer.is_done:
+                for delta in await self._line.read(self._answer):
                     yield delta
         except (asyncio.CancelledError, GeneratorExit):
             await self._stop()
@@ -201,25 +216,19 @@ class RealtimeRun:
         if line is not None:
             self._engine.give_back(self._prompt.session_id, line)
 
-    async def _tried(self) -> AsyncGenerator[Delta, None]:
-        """The answer; a session that had ended meanwhile is replaced, once."""
+    async def _begun(self) -> list[Delta]:
+        """Begin the response; a session that had ended meanwhile is replaced, once."""
         for is_fresh in (False, True):
             try:
-                async with contextlib.aclosing(self._answered(fresh=is_fresh)) as deltas:
-                    async for delta in deltas:
-                        yield delta
+                return await self._asked(fresh=is_fresh)
             except Stale:
                 await self._leave()
-            else:
-                return
         raise EngineError(LOST)
 
-    async def _answered(self, *, fresh: bool) -> AsyncGenerator[Delta, None]:
+    async def _asked(self, *, fresh: bool) -> list[Delta]:
         self._line = line = await self._engine.take(self._prompt, fresh=fresh)
         await self._engine.prepare(line, self._prompt)
-        async with contextlib.aclosing(line.answer(self._prompt, self._answer)) as deltas:
-            async for delta in deltas:
-                yield delta
+        return await line.ask(self._prompt, self._answer)
 
     async def _stop(self) -> None:
         line, self._line = self._line, None

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -119,36 +119,47 @@ class Line:
                 raise Stale from error
             raise EngineError(LOST) from error
 
-    async def answer(self, prompt: Prompt, answer: Answer) -> AsyncGenerator[Delta, None]:
-        """Ask for the next response, and give what comes of it. Raise EngineError, or Stale as `prepare` does."""
+    async def ask(self, prompt: Prompt, answer: Answer) -> list[Delta]:
+        """Ask for the next response, until it begins. Raise EngineError, or Stale as `prepare` does."""
         self._has_spoken = self._has_spoken or prompt.modality == "audio"
-        try:
-            answer.was_asked = True
-            await self._send(ResponseCreate(event_id=new_id("event"), response=response_of(prompt)))
-            while not answer.is_done:
-                for delta in answer.read(await self._next(answer)):
-                    yield delta
-        finally:
-            if answer.is_done:
-                self._keep(answer)
+        answer.was_asked = True
+        await self._send(ResponseCreate(event_id=new_id("event"), response=response_of(prompt)))
+        deltas: list[Delta] = []
+        while not (deltas or answer.response_id or answer.is_done):
+            deltas = await self.read(answer)
+        return deltas
+
+    async def read(self, answer: Answer) -> list[Delta]:
+        """What the next event adds to a response that has begun. Raise EngineError."""
+        deltas = list(answer.read(await self._next(answer)))
+        if answer.is_done:
+            self._keep(answer)
+        return deltas
 
     async def stop(self, answer: Answer) -> None:
         """Stop the response; the session is closed where that takes too long, or where nothing was asked yet."""
-        if not answer.was_asked:
-            await self.close()
-        if answer.is_done or not answer.was_asked:
+        if answer.is_done:
             return
+        if answer.was_asked and await self._is_drained(answer):
+            self._items += [_Kept(item_id, None) for item_id in answer.items]
+        else:
+            await self.close()
+
+    async def _is_drained(self, answer: Answer) -> bool:
+        """Cancel a response and read it to its end, however it ends; False where that cannot be."""
         try:
             async with asyncio.timeout(DRAIN_S):
                 await self._send(ResponseCancel())
                 while not answer.is_done:
-                    with contextlib.suppress(EngineError):
-                        for _ in answer.read(await self._receive()):
-                            pass
+                    await self._pass_over(answer)
         except (TimeoutError, ClientError, EngineError, Stale):
-            await self.close()
-        else:
-            self._items += [_Kept(item_id, None) for item_id in answer.items]
+            return False
+        return True
+
+    async def _pass_over(self, answer: Answer) -> None:
+        event = await self._receive()
+        with contextlib.suppress(EngineError):
+            list(answer.read(event))
 
     def _keep(self, answer: Answer) -> None:
         """Remember what the response has added."""
