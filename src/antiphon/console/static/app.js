@@ -6,6 +6,7 @@ import { Editor } from "./editor.js";
 import { Events } from "./events.js";
 import { Tape } from "./export.js";
 import { Sender } from "./send.js";
+import { Keys } from "./keys.js";
 import { Server } from "./server.js";
 import { Story } from "./story.js";
 import { Strip } from "./strip.js";
@@ -13,17 +14,15 @@ import { Tabs, theme } from "./furniture.js";
 import { Tools } from "./tools.js";
 import { Transcript } from "./transcript.js";
 import { Turns } from "./turns.js";
-import { CallWire, SocketWire, mint, state, watch } from "./wires.js";
+import { CallWire, SocketWire, watch } from "./wires.js";
 
 const ANCHORS = 600; // pieces whose place in time is known: 24 s
 const QUIET = 0.004; // a level that is no sound
 const PAUSE_MS = 400;
-const RENEW_MS = 60_000;
-const KEY = /^#(ek_\w+)$/;
 
 class App {
   constructor() {
-    this.key = this.#keyInAddress();
+    this.keys = new Keys(() => this.server.look());
     this.phase = "idle";
     this.isTouched = window.matchMedia("(pointer: coarse)").matches;
     this.story = new Story();
@@ -38,17 +37,10 @@ class App {
     this.tools = new Tools({ changed: (tools) => this.#update({ type: "realtime", tools }), answer: (call, output, isLast) => this.#answerCall(call, output, isLast) });
     this.sender = new Sender((event) => this.wire?.send(event) ?? false);
     this.tabs = new Tabs((name) => (name === "send" ? this.sender.show() : name === "events" && this.events.show()));
-    this.server = new Server({ ask: () => state(this.key, $("#model").value), attach: (callId) => this.attach(callId), own: () => this.wire?.callId, told: (told) => this.#told(told) });
+    this.server = new Server({ ask: () => this.keys.ask(), attach: (callId) => this.attach(callId), own: () => this.wire?.callId, told: (told) => this.#told(told) });
     theme(() => this.strip.recolour());
     this.#listen();
     this.#dress();
-  }
-
-  /** The key of the link that `antiphon serve` prints; it stays in memory alone. */
-  #keyInAddress() {
-    const found = KEY.exec(location.hash)?.[1] ?? null;
-    if (found) history.replaceState(null, "", location.pathname + location.search);
-    return found;
   }
 
   #listen() {
@@ -69,62 +61,15 @@ class App {
     $("#end").addEventListener("click", () => this.end());
     $("#composer").addEventListener("submit", (event) => this.#submit(event));
     $("#export").addEventListener("click", () => this.tape.save(this.events.entries, this.story.session, this.via));
-    $("#key-form").addEventListener("submit", (event) => this.#keyGiven(event));
-    $("#model").addEventListener("change", () => (kept.set("model", $("#model").value), this.server.look()));
     window.addEventListener("pagehide", () => this.wire?.close());
   }
 
-  // Keys
-
-  #keyGiven(event) {
-    event.preventDefault();
-    const given = $("#key").value.trim();
-    $("#key").value = "";
-    if (!given.startsWith("ek_")) {
-      $("#key-problem").textContent = "An ephemeral key begins with ek_. The API key itself does not belong in a page.";
-      return;
-    }
-    $("#key-problem").textContent = "";
-    this.key = given;
-    this.server.look();
-  }
-
-  /** A fresh key from an open server; on one with keys, the one that was given. */
-  async #fresh() {
-    if (this.isOpen) this.key = await mint($("#model").value);
-    return this.key;
-  }
-
-  /** A key that sees who is connected, where none is needed; the last one may have run out. */
-  #renew() {
-    const now = performance.now();
-    if (now - (this.renewedAt ?? -Infinity) < RENEW_MS) return;
-    this.renewedAt = now;
-    this.#fresh().then(() => this.server.look(), () => {});
-  }
-
+  /** What the server said of itself. */
   #told(told) {
-    const asks = told === null;
-    $("#key-form").hidden = !asks;
-    document.body.classList.toggle("asks-key", asks);
-    const status = $("#status");
-    status.dataset.status = told === undefined ? "away" : asks ? "locked" : told.status;
-    const words = { away: "not reachable", locked: "asks for a key", ready: "ready", warming: "warming up", failed: "failed", draining: "draining" };
-    $("#status-text").textContent = words[status.dataset.status] ?? status.dataset.status;
+    this.keys.show(told);
     if (!told) return;
-    this.isOpen = told.is_open;
-    if (this.isOpen && !told.sessions) this.#renew();
     this.editor.voices(told.voices);
     this.editor.defaultInstructions(told.instructions);
-    this.#models(told.models);
-  }
-
-  #models(names) {
-    const select = $("#model");
-    if (select.options.length === names.length) return;
-    select.replaceChildren(...names.map((name) => new Option(name, name)));
-    const wanted = kept.get("model", names[0]);
-    select.value = names.includes(wanted) ? wanted : names[0];
   }
 
   // A session's life
@@ -135,9 +80,9 @@ class App {
     try {
       const stream = speaks ? await this.#microphone() : null;
       if (speaks && !stream && this.phase === "idle") return;
-      const key = await this.#fresh();
+      const key = await this.keys.fresh();
       const Wire = this.transport === "webrtc" ? CallWire : SocketWire;
-      await this.#open(new Wire({ key, query: { model: $("#model").value }, told: this.#telling() }), stream, this.transport);
+      await this.#open(new Wire({ key, query: { model: this.keys.model }, told: this.#telling() }), stream, this.transport);
     } catch (error) {
       this.#over(error.message);
     }
@@ -159,7 +104,7 @@ class App {
     if (!callId) return;
     this.end();
     this.#phase("connecting");
-    const key = await this.#fresh().catch(() => this.key);
+    const key = await this.keys.fresh().catch(() => this.keys.key);
     await this.#open(new SocketWire({ key, query: { call_id: callId }, told: this.#telling() }), undefined, "sideband");
     this.tabs.show("talk-pane");
     toast(`Attached to ${callId}`);
@@ -250,7 +195,7 @@ class App {
     }
     this.watching = new AbortController();
     const timeOf = (ms) => this.#timeOf(ms);
-    watch(session.id, this.key, this.watching.signal, (observation) => {
+    watch(session.id, this.keys.key, this.watching.signal, (observation) => {
       this.story.observe(observation, performance.now(), timeOf);
       if (observation.kind !== "Scored") this.#soon();
     }).catch(() => {}); // a session that cannot be watched is still one to talk to

@@ -89,6 +89,8 @@ export class Editor {
 
   voices(names) {
     const select = this.#control("voice");
+    if (this.offered === names.join()) return; // an open list would be closed
+    this.offered = names.join();
     select.replaceChildren(h("option", { value: "" }, "the model's own"), ...names.map((name) => h("option", { value: name }, name)));
     select.value = names.includes(this.values.voice) ? this.values.voice : "";
   }
