@@ -55,9 +55,9 @@ def wished() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", type=Path, default=RESULTS)
     wish = parser.parse_args()
-    wish.warm_s, wish.spread_s = (0.3, 0.5) if wish.short else (4.0, 5.0)
+    wish.warm_s, wish.spread_s = (0.0, 0.3) if wish.short else (4.0, 5.0)
     if wish.clips is None:
-        wish.clips = list(HELD_OUT) if wish.speech == SPEECH else []
+        wish.clips = list(HELD_OUT[-1:] if wish.short else HELD_OUT) if wish.speech == SPEECH else []
     if wish.short:
         wish.rounds, wish.seconds, wish.answer_sessions, wish.listeners, wish.idlers = 1, 1, 2, [5], 20
         wish.talkers, wish.embedded_talkers, wish.relayed, wish.minutes, wish.visitors = [2], [1], [2], 0.02, 6

@@ -229,7 +229,7 @@ class Churn:
 
     def __init__(self, wish: argparse.Namespace) -> None:
         self.wish = wish
-        self.voice = voice(wish.speech, 100, (), wish.seed)
+        self.voice = voice(wish.speech, 100, wish.clips, wish.seed)
         self.chance = self.voice.chance
         self.visits: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
@@ -335,6 +335,7 @@ def main() -> None:
     parser.add_argument("--pid", type=int)
     parser.add_argument("--counts", type=Path)
     parser.add_argument("--speech", type=Path, default=SPEECH)
+    parser.add_argument("--clips", nargs="*", default=[])
     parser.add_argument("--seed", type=int, default=1)
     wish = parser.parse_args()
     json.dump({**asyncio.run(Churn(wish).run()), "load_average": os.getloadavg()[0]}, sys.stdout)

@@ -34,11 +34,14 @@ def clips(wish: argparse.Namespace) -> list[object]:
     return ["--speech", wish.speech, "--clips", *wish.clips]
 
 
-def answer(wish: argparse.Namespace) -> list[Result]:
-    """All engines over HTTP with set delays, at both silences; we anticipate or not, the peer has its grace or not.
+def warm(server: Server, wish: argparse.Namespace, *flags: object) -> None:
+    """Speak to a contender before it is measured: what is loaded or compiled once, is by then."""
+    if wish.warm_s:
+        load(server, "answer", *(flags or ("--sessions", 1)), "--seconds", wish.warm_s)
 
-    Each contender is spoken to before it is measured, here and below: what is loaded or compiled once, is by then.
-    """
+
+def answer(wish: argparse.Namespace) -> list[Result]:
+    """All engines over HTTP with set delays, at both silences; we anticipate or not, the peer has its grace or not."""
     results = []
     sessions = wish.answer_sessions
     with contextlib.ExitStack() as stack:
@@ -52,7 +55,7 @@ def answer(wish: argparse.Namespace) -> list[Result]:
             contenders[PEER_QUICKEST] = stack.enter_context(speech_to_speech(engines, sessions, QUICKEST))
         flags = ("--sessions", sessions, "--chunk-ms", 20, *clips(wish))
         for server in contenders.values():
-            load(server, "answer", *flags, "--seconds", wish.warm_s)
+            warm(server, wish, *flags)
         for _ in range(wish.rounds):
             for silence_ms in (500, 200):
                 for name, server in contenders.items():
@@ -70,7 +73,7 @@ def embedded(wish: argparse.Namespace) -> list[Result]:
     results = []
     with antiphon([]) as quick, antiphon(PLAIN) as plain:
         for server in (quick, plain):
-            load(server, "answer", "--sessions", 1, "--seconds", wish.warm_s)
+            warm(server, wish)
         for _ in range(wish.rounds):
             for silence_ms in (500, 200):
                 for name, server in ((OURS, quick), (OURS_PLAIN, plain)):
@@ -91,7 +94,7 @@ def talk(wish: argparse.Namespace) -> list[Result]:
     results = []
     core = last_core()
     with stubs(first_core(), ("--stamped",)) as engines, antiphon([*behind(engines), *PLAIN], core=core) as server:
-        load(server, "answer", "--sessions", 2, "--seconds", wish.warm_s, core=first_core())
+        warm(server, wish)
         address = engines.removesuffix("/v1")
         for sessions in wish.talkers:
             for _ in range(wish.rounds):
@@ -115,7 +118,7 @@ def talk_embedded(wish: argparse.Namespace) -> list[Result]:
     """More and more callers who are answered by the embedded engines, on all cores."""
     results = []
     with antiphon([]) as server:
-        load(server, "answer", "--sessions", 1, "--seconds", wish.warm_s)
+        warm(server, wish)
         for sessions in wish.embedded_talkers:
             for _ in range(wish.rounds):
                 flags = ("--sessions", sessions, "--seconds", wish.seconds, *clips(wish))
@@ -160,7 +163,15 @@ def churn(wish: argparse.Namespace) -> list[Result]:
         stubs(flags=("--piece-ms", "60")) as engines,
         antiphon(behind(engines), counts=Path(folder) / "counts.json") as server,
     ):
-        flags = ("--pid", server.pid, "--counts", Path(folder) / "counts.json", "--visitors", wish.visitors)
+        flags = (
+            "--pid",
+            server.pid,
+            "--counts",
+            Path(folder) / "counts.json",
+            "--visitors",
+            wish.visitors,
+            *clips(wish),
+        )
         return [told("churn.py", "--url", server.url, "--minutes", wish.minutes, *flags)]
 
 
@@ -182,7 +193,7 @@ def relayed(wish: argparse.Namespace) -> list[Result]:
                     for name, server in contenders.items():
                         flags = ("--url", server.url, "--upstream", mock, "--sessions", sessions)
                         measured = ("--pid", server.pid) if name != "direct" else ()
-                        flags = (*flags, "--seconds", wish.seconds, "--warm-s", min(2, wish.warm_s), *measured)
+                        flags = (*flags, "--seconds", wish.seconds, "--warm-s", 0.3 if wish.short else 2, *measured)
                         with alone(server, contenders.values()):
                             seen = told("relay_load.py", way, *flags, core=first_core())
                         results.append({**seen, "server": name, "load_average": os.getloadavg()[0]})
