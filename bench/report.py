@@ -63,7 +63,7 @@ def turns(rounds: list[Result]) -> list[Result]:
 
 def wrong(rounds: list[Result]) -> int:
     """Errors, turns that were not answered, lost connections, and answers that did not come whole and in order."""
-    lost = sum(len(result["errors"]) + result["missing"] + result["closed"] for result in rounds)
+    lost: int = sum(len(result["errors"]) + result["missing"] + result["closed"] for result in rounds)
     return lost + sum(not turn["is_in_order"] or turn["status"] != "completed" for turn in turns(rounds))
 
 

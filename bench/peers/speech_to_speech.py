@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+sys.path.insert(0, str(HERE.parent))
 
-from install import log_of, python_of  # noqa: E402 -- the paths above let this file be a command
+from peers.install import log_of, python_of  # noqa: E402 -- the path above lets this file be a command
 from under_test import Server, free_port, process, stubs, until_it_answers  # noqa: E402 -- likewise
 
 NAME = "speech-to-speech"
