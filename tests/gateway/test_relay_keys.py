@@ -208,6 +208,37 @@ def test_a_beta_client_with_a_minted_key() -> None:
     play(scene)
 
 
+def test_what_only_the_upstream_can_judge_is_minted() -> None:
+    """Its prompts and its MCP tools; what is wrong for any server is refused here."""
+    tools = [{"type": "mcp", "server_label": "house", "server_url": "https://tools.example.com"}]
+    configured: list[Any] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await say(socket, created())
+        update = json.loads(await socket.recv())
+        configured.append(update["session"])
+        await say(socket, {"type": "session.updated", "session": SESSION | update["session"]})
+        await socket.wait_closed()
+
+    async def scene() -> None:
+        async with scripted(talk) as url, relaying(url, toml=keyed()) as relay:
+            wanted = {"type": "realtime", "prompt": {"id": "pmpt_1"}, "tools": tools, "instructions": "Sing."}
+            async with httpx.AsyncClient(base_url=relay.url, headers=BEARER) as http:
+                path = "/v1/realtime/client_secrets"
+                minted = (await http.post(path, json={"session": wanted})).json()
+                wrong = {"session": {"type": "realtime", "output_modalities": ["smell"]}}
+                refused = (await http.post(path, json=wrong)).json()["error"]
+            assert minted["session"]["prompt"] == {"id": "pmpt_1"}
+            assert minted["session"]["tools"] == tools
+            bearer = {"authorization": f"Bearer {minted['value']}"}
+            async with connect(relay.socket_url, additional_headers=bearer) as socket:
+                assert json.loads(await socket.recv())["session"]["instructions"] == "Sing."
+            assert configured == [wanted]
+            assert refused["param"] == "session.output_modalities[0]"
+
+    play(scene)
+
+
 @pytest.mark.parametrize("answer", ["error", "silence", "chatter"])
 def test_an_upstream_that_does_not_take_the_configuration(answer: str) -> None:
     """A refusal is told; silence and endless chatter are no session."""

@@ -58,7 +58,9 @@ class RelayHouse:
             *(() if config.models else (Route("/v1/models", self._models),)),
             *(Route(path, self._ready) for path in ("/ready", "/readyz")),
             *(Route(path, self._no_calls, methods=["POST"]) for path in CALL_PATHS),
-            *common_routes(self.relay, self.gate, Mint(secrets, self._knows), lambda: tuple(config.models)),
+            *common_routes(
+                self.relay, self.gate, Mint(secrets, self._knows, passes_on=True), lambda: tuple(config.models)
+            ),
         ]
         self.asgi = Starlette(routes=routes, lifespan=self._lifespan)
 

@@ -112,7 +112,7 @@ class Wishes:
         asked = next((one for one in self._asked if one.is_beside == is_beside), None)
         if asked is not None:
             self._asked.remove(asked)
-            if asked.appended:
+            if asked.appended and len(self._to_delete) < MAX_ASKED:
                 self._to_delete[event.response.id] = asked.appended
         if is_beside:
             return []

@@ -28,6 +28,9 @@ DEFAULT_MODEL = "gpt-realtime"
 TEMPERATURE = 0.8
 """Beta's default, which its sessions show."""
 
+JUDGED_ELSEWHERE = ("tools", "tool_choice", "prompt")
+"""Keys of a session whose values only the server that runs it can judge."""
+
 Answer: TypeAlias = tuple[HTTPStatus, Json]
 Body = TypeVar("Body")
 
@@ -40,6 +43,8 @@ class Mint:
     knows_model: Callable[[str], bool]
     instructions: str = ""
     """What sessions are told that bring no instructions."""
+    passes_on: bool = False
+    """Whether the sessions are another server's: that one judges tools and prompts."""
 
     def client_secret(self, body: bytes, principal: str) -> Answer:
         """`POST /v1/realtime/client_secrets`."""
@@ -113,10 +118,19 @@ class Mint:
         settings = SessionSettings(
             session_id=new_id("sess"), model=model, new_id=new_id, kind="realtime" if is_realtime else "transcription"
         )
-        config = apply(SessionConfig(instructions=self.instructions), session, settings, has_spoken=False)
+        config = apply(SessionConfig(instructions=self.instructions), self._ours(session), settings, has_spoken=False)
         if isinstance(config, ErrorDetail):
             return config
-        return model, structs.replace(shown(config, settings), expires_at=0)
+        return model, structs.replace(shown(config, settings), expires_at=0, **self._theirs(session))
+
+    def _ours(self, session: SessionUpdateBody) -> SessionUpdateBody:
+        """What of the configuration is judged here."""
+        return structs.replace(session, **dict.fromkeys(self._theirs(session), UNSET))
+
+    def _theirs(self, session: SessionUpdateBody) -> dict[str, Any]:
+        """What of the configuration is judged elsewhere."""
+        given = {name: getattr(session, name, UNSET) for name in JUDGED_ELSEWHERE if self.passes_on}
+        return {name: value for name, value in given.items() if value is not UNSET}
 
 
 @dataclass(frozen=True, slots=True)
