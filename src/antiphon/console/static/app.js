@@ -282,9 +282,13 @@ class App {
   #release() {
     if (!this.isHeld) return;
     this.isHeld = false;
+    if (!this.wire) return;
     this.#mute(true);
-    this.wire?.send({ type: "input_audio_buffer.commit" });
-    this.wire?.send({ type: "response.create" });
+    const { wire } = this;
+    setTimeout(() => {
+      wire.send({ type: "input_audio_buffer.commit" });
+      wire.send({ type: "response.create" });
+    }, wire.tailMs);
   }
 
   #pushToTalk(value) {

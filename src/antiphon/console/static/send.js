@@ -9,6 +9,9 @@ const STARTS = {
   "session.update": { session: { type: "realtime", instructions: "Answer in rhymes." } },
 };
 
+/** A sentence with `names` in it. */
+const prose = (text) => text.split("`").map((part, n) => (n % 2 ? h("code", {}, part) : part));
+
 export class Sender {
   constructor(send) {
     this.send = send;
@@ -31,7 +34,7 @@ export class Sender {
   #choose() {
     const type = $("#event-type").value;
     const found = this.root.$defs[this.root.discriminator.mapping[type].split("/").pop()];
-    $("#event-about").textContent = found.description ?? "";
+    $("#event-about").replaceChildren(...prose(found.description ?? ""));
     this.form = formOf(found, this.root, () => this.#preview(), STARTS[type]);
     $("#event-form").replaceChildren(this.form.element);
     this.#preview();

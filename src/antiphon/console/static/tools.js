@@ -18,12 +18,14 @@ export class Tools {
     this.answer = answer;
     this.all = kept.get("tools", []);
     this.answered = new Set();
+    this.waiting = 0;
     $("#add-tool").addEventListener("click", () => this.#add());
     this.#draw();
   }
 
   begin() {
     this.answered.clear();
+    this.#wait(-this.waiting);
     $("#calls").replaceChildren();
     $("#no-calls").hidden = false;
   }
@@ -46,8 +48,15 @@ export class Tools {
         this.#give(call, left);
       }
       $("#no-calls").hidden = true;
+      this.#wait(isMade ? 0 : 1);
       $("#calls").prepend(this.#call(call, tool, left));
     }
+  }
+
+  /** How many calls wait for somebody to answer them; the tab tells. */
+  #wait(more) {
+    this.waiting += more;
+    $("#calls-count").textContent = this.waiting || "";
   }
 
   /** The model goes on once all calls of its answer have their output. */
@@ -63,6 +72,7 @@ export class Tools {
     const row = h("li", { class: "waiting" }, head, area, h("button", { class: "primary small", onclick: () => give() }, "Give output"));
     const give = () => {
       call.output = area.value;
+      this.#wait(-1);
       this.#give(call, left);
       row.replaceWith(this.#call(call, tool));
     };

@@ -13,6 +13,8 @@ const at = (path) => new URL(path, document.baseURI);
  * carries as events `heard(pcm)`, `spoken(pcm)`, `outLevel(level, ms)`, and of sound that passes it by `passed(side, pcm)`.
  */
 export class SocketWire {
+  tailMs = 0; // what is said is sent before what comes after it
+
   constructor({ key, query, told }) {
     this.key = key;
     this.query = query;
@@ -99,6 +101,8 @@ export class SocketWire {
 }
 
 export class CallWire {
+  tailMs = 250; // sound takes longer than events: what was said last is still on its way
+
   constructor({ key, query, told }) {
     this.key = key;
     this.query = query;
