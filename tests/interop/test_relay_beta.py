@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from foreign import TONES, Story, python
+from foreign import TONES, Program, Story, python
 from msgspec.structs import replace
 from relayed import relaying
 from sdk import sine
@@ -25,17 +25,17 @@ SOUNDS = {"question": silence(300) + sine(1200, 440), "interruption": silence(30
 @pytest.fixture(scope="module")
 def stories() -> tuple[Story, Story]:
     """One conversation, as the program saw it: once by the wire of the client, once by the wire of the upstream."""
-    return asyncio.run(converse("speak", "tool", "interrupt", "mistake"))
-
-
-async def converse(*acts: str) -> tuple[Story, Story]:
     program = python("openai-beta", "openai_beta_client.py")
+    return asyncio.run(converse(program, "speak", "tool", "interrupt", "mistake"))
+
+
+async def converse(program: Program, *acts: str, **wanted: str) -> tuple[Story, Story]:
     here, there = Wire(), Wire()
     async with (
         serving(GA_ONLY, middleware=[Middleware(Tap, wire=there)]) as server,
         relaying(f"{server}/v1", middleware=[Middleware(Tap, wire=here)]) as relay,
     ):
-        out, trouble = await program.play(relay.url, acts, SOUNDS, model="gpt-realtime")
+        out, trouble = await program.play(relay.url, acts, SOUNDS, model="gpt-realtime", **wanted)
     told = [json.loads(line) for line in out.splitlines()]
     return Story(told, here, trouble), Story(told, there, trouble)
 
@@ -82,3 +82,17 @@ def test_the_caller_is_heard_and_answered(stories: tuple[Story, Story]) -> None:
     assert (ended[3]["status"], ended[3]["status_details"]["reason"]) == ("cancelled", "turn_detected")
     assert ended[4]["output"][0]["content"][0]["transcript"] == "You said: tone 880 hz 1.2 seconds"
     assert story.audio_ms > 3000
+
+
+def test_an_agent_of_azures_beta_meets_a_ga_server() -> None:
+    """LiveKit's plugin speaks beta to Azure's URLs; what it says and hears is as without a relay."""
+    program = python("livekit", "livekit_client.py")
+    story, upstream = asyncio.run(converse(program, "speak", "tool", "interrupt", api_version="2024-12-17"))
+    said = [line["text"] for line in story.of("item") if line["role"] == "assistant"]
+
+    assert [line["text"] for line in story.complaints if "`api_version` parameter" not in line["text"]] == []
+    assert story.acts == ["speak", "tool", "interrupt"]
+    assert [line["text"] for line in story.of("heard")] == ["tone 440 hz 1.2 seconds", "tone 880 hz 1.2 seconds"]
+    assert said[:2] == ["You said: tone 440 hz 1.2 seconds", "The function gave: sunny in Paris"]
+    assert said[3:] == ["You said: tone 880 hz 1.2 seconds"]
+    assert upstream.faults == []
