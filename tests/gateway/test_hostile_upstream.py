@@ -193,6 +193,30 @@ def test_a_frame_beyond_the_bound() -> None:
     play(scene)
 
 
+def test_one_that_breaks_the_protocol_and_stays() -> None:
+    """Nobody waits for it to close the connection."""
+
+    async def breaks(peer: Peer) -> None:
+        await peer.open()
+        await peer.send(b"", 7)  # no such kind of frame
+        await peer.heard()
+        await asyncio.Event().wait()
+
+    async def scene() -> None:
+        async with hostile(breaks) as url, relaying(url) as relay:
+            listening = asyncio.ensure_future(listen(relay.socket_url))
+            while not listening.done():
+                relay.house.relay.look_over()
+                await asyncio.sleep(0.05)
+            told = listening.result()
+
+            assert told.types == ["session.created", "error"]
+            assert told.errors == [lost("It broke the protocol.")]
+            assert told.code == 1011
+
+    play(scene)
+
+
 def test_a_frame_within_the_bound() -> None:
     """A retrieved item with 10 minutes of sound is one frame, and comes through."""
     payload = json.dumps({"type": "conversation.item.retrieved", "item": {"audio": "A" * 39_000_000}}).encode()

@@ -21,6 +21,7 @@ from typing import Any, Final
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, ProxyError
+from websockets.protocol import State
 
 from antiphon.client.address import Dialect, credentials, dialect_of, endpoint
 from antiphon.client.errors import BadAddress, ConnectionLost, Unreachable, UpgradeRefused
@@ -102,6 +103,11 @@ class Connection:
     async def __aiter__(self) -> AsyncIterator[ServerEvent | Unknown]:
         while (event := await self.receive()) is not None:
             yield event
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has begun to end it; frames that came before may still wait to be taken."""
+        return self._socket.state is State.OPEN
 
     @property
     def subprotocol(self) -> str | None:

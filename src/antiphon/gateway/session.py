@@ -63,6 +63,8 @@ class Session:
         self._telling = asyncio.Lock()
         self._loops: tuple[asyncio.Task[None], ...] = ()
         self._goodbye: Goodbye | None = None
+        self._is_ending = False
+        """Whether the upstream's connection was about to end when it was last looked at."""
         self._up_since: float | None = None
         self._down_since: float | None = None
 
@@ -81,8 +83,11 @@ class Session:
             loop.cancel()
 
     def check(self, stall_limit_s: float) -> None:
-        """End the session if one side has taken nothing for so long. To be called now and then."""
+        """End the session if one side has taken nothing for so long, or does not go. To be called now and then."""
         now = self._clock()
+        if self._is_ending and self._down_since is None:
+            self.end(_lost("It broke the protocol."))
+        self._is_ending = not self._ends.leg.connection.is_open
         if self._down_since is not None and now - self._down_since > stall_limit_s:
             self.end(Goodbye(TOO_SLOW, "The client is too slow.", errors.client_too_slow()))
         elif self._up_since is not None and now - self._up_since > stall_limit_s:
