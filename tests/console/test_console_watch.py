@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from antiphon.console import About, Console
 from antiphon.console import watch as watching
 from antiphon.console.watch import Observation, TooManyFeeds, Watch
 from antiphon.facts import DraftEnded, SessionClosed, SessionOpened
 from antiphon.ports import NO_USAGE
 from antiphon.session.inputs import Score
+from antiphon.transports.admission import Gate
 
 
 def new_watch() -> Watch:
@@ -85,6 +89,20 @@ def test_readers_are_bounded_and_let_go() -> None:
     assert not watch.is_watched("sess_0")
     with watch.open("sess_0"):
         pass
+
+
+def test_a_session_that_has_just_ended_is_nothing_to_wait_for() -> None:
+    """It may end between the request and the first line: nobody would ever tell of its end."""
+    watch = new_watch()
+    nobody: Any = SimpleNamespace(running=())
+    ended: Any = SimpleNamespace(session_id="sess_1", runner=SimpleNamespace(watch=lambda listener: None))
+    console = Console(Gate(), nobody, watch, lambda model: About("ready", {}, ()))
+
+    async def main() -> list[bytes]:
+        return [line async for line in console._lines(ended)]
+
+    assert asyncio.run(main()) == []
+    assert not watch.is_watched("sess_1")
 
 
 def test_two_readers_see_the_same() -> None:

@@ -105,8 +105,7 @@ class Console:
         who = self._who(request)
         if who.principal is None:
             return _refused()
-        wanted = request.path_params["session_id"]
-        running = next((one for one in self.app.running if one.session_id == wanted), None)
+        running = self._find(request.path_params["session_id"])
         if running is None or not (who.sees_all or running.scope.principal == who.principal):
             return _told(HTTPStatus.NOT_FOUND, "There is no such session.")
         return StreamingResponse(self._lines(running), headers=FRESH, media_type="application/x-ndjson")
@@ -115,6 +114,8 @@ class Console:
         session_id, runner = running.session_id, running.runner
         try:
             with self.watch.open(session_id) as feed:
+                if self._find(session_id) is None:  # it ended before anybody looked
+                    return
                 runner.watch(lambda scores: self.watch.scored(session_id, scores))
                 yield b"\n"
                 async for observation in feed:
@@ -124,6 +125,9 @@ class Console:
         finally:
             if not self.watch.is_watched(session_id):
                 runner.watch(None)
+
+    def _find(self, session_id: str) -> Running | None:
+        return next((one for one in self.app.running if one.session_id == session_id), None)
 
     def _who(self, request: Request) -> Who:
         """An ephemeral key sees its own sessions by their ids; the console's and API keys see the list of all."""
