@@ -17,6 +17,7 @@ from antiphon.ports import AudioDelta
 from antiphon.recording import About, BadRecording, Line, OwnRecorder, Recorder, Recording, Recordings, load
 from antiphon.recording.recorder import created, safe_name
 from antiphon.recording.rows import audio_path
+from antiphon.recording.sifting import Sieve
 from antiphon.recording.writer import MAX_RAW_CHARS, Entry, Files, RecordingFile, Writer
 
 ABOUT = About("session", "sess_1", transport="websocket", dialect="ga", model="gpt-realtime", started_at=1.5)
@@ -282,6 +283,30 @@ def test_a_full_disk_ends_the_recording(tmp_path: Path, caplog: pytest.LogCaptur
 
     assert writer.wait(LIMIT_S)
     assert [record.message.split(":")[0] for record in caplog.records] == ["the recording sess_1 ends here"]
+
+
+def test_a_fault_of_ours_ends_one_recording_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The thread goes on for the others, and the log tells the kind of fault, not what was said."""
+    sift = Sieve.sift
+
+    def faulty(self: Sieve, event: dict[str, Any]) -> dict[str, Any]:
+        if event == {"number": 1}:
+            raise ZeroDivisionError("what was said")
+        return sift(self, event)
+
+    monkeypatch.setattr(Sieve, "sift", faulty)
+    recordings = Recordings(tmp_path)
+    for number in (1, 2):
+        recorder = recordings.begin(About("session", f"sess_{number}"))
+        recorder.heard(json.dumps({"number": number}))
+        recorder.heard(json.dumps({"number": 3}))
+        recorder.close()
+
+    assert recordings.stop(LIMIT_S)
+    assert events(load(tmp_path / "sess_2.jsonl")) == [{"number": 2}, {"number": 3}]
+    assert [record.message for record in caplog.records] == ["the recording sess_1 ends here: ZeroDivisionError"]
 
 
 def test_a_folder_that_goes_away_ends_nothing_but_the_recording(

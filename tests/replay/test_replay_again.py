@@ -1,6 +1,7 @@
 """A recorded session, told to the core again, tells the same."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -374,6 +375,39 @@ def test_a_fault_of_the_core_is_told(tmp_path: Path) -> None:
 
     assert not outcome.is_same
     assert outcome.failure.endswith(": ZeroDivisionError: a bug of ours")
+
+
+JUNK: list[Any] = [None, 0, -1, 1e300, "", "x", [], {}, True, "link_1"]
+
+
+def mutated(value: Any, chance: random.Random) -> Any:
+    """The value with one thing in it gone or changed."""
+    if isinstance(value, dict) and value and chance.random() < 0.8:
+        key = chance.choice(sorted(value))
+        rest = {name: entry for name, entry in value.items() if name != key}
+        return rest if chance.random() < 0.15 else rest | {key: mutated(value[key], chance)}
+    if isinstance(value, list) and value and chance.random() < 0.8:
+        place = chance.randrange(len(value))
+        return [*value[:place], mutated(value[place], chance), *value[place + 1 :]]
+    return chance.choice(JUNK)
+
+
+def test_a_damaged_recording_is_a_value_or_a_bad_recording(tmp_path: Path) -> None:
+    """Whatever was done to a line: nothing else comes out."""
+    recording = recorded(tmp_path, tools)
+    lines = recording.path.read_text().splitlines()
+    chance = random.Random(7)  # noqa: S311 -- the same every time
+    outcomes: set[bool | None] = set()
+    for number in range(300):
+        place = number % len(lines)
+        damaged = [*lines[:place], json.dumps(mutated(json.loads(lines[place]), chance)), *lines[place + 1 :]]
+        recording.path.write_text("\n".join([*damaged, ""]))
+        try:
+            outcomes.add(replay(load(recording.path)).is_same)
+        except (BadRecording, NotReplayable):
+            outcomes.add(None)
+
+    assert outcomes == {True, False, None}
 
 
 def test_a_gap_ends_the_replay(tmp_path: Path) -> None:

@@ -83,6 +83,12 @@ class RecordingFile:
         """Make a line of an entry."""
         if self._has_ended:
             return
+        try:
+            self._add(entry)
+        except Exception as error:  # noqa: BLE001 -- a fault of ours ends this recording, never the thread of all
+            self._end(type(error).__name__)
+
+    def _add(self, entry: Entry) -> None:
         row = _row(entry, sieve := Sieve())
         sounds = tuple(Sound(place, self._kept(audio), len(audio)) for place, audio in sieve.sounds)
         self._lines += msgspec.json.encode(msgspec.structs.replace(row, sounds=sounds) if sounds else row)
@@ -113,12 +119,15 @@ class RecordingFile:
                 _write_all(file, data)
                 data.clear()
         except OSError as error:
-            _LOG.error("the recording %s ends here: %s", self._name, error.strerror or error)
-            self._close()
+            self._end(error.strerror or str(error))
 
     def close(self) -> None:
         """Put the rest on disk and close the files."""
         self.flush()
+        self._close()
+
+    def _end(self, why: str) -> None:
+        _LOG.error("the recording %s ends here: %s", self._name, why)
         self._close()
 
     def _close(self) -> None:
