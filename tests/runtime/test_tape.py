@@ -35,6 +35,7 @@ from antiphon.runtime.app import RealtimeApp
 from antiphon.runtime.options import RuntimeOptions
 from antiphon.runtime.tape import Noted, Tape, news_of, settings_of, written
 from antiphon.session.config import Context, SessionSettings
+from antiphon.session.effects import Effect
 from antiphon.session.inputs import (
     Broke,
     Called,
@@ -54,6 +55,7 @@ from antiphon.session.inputs import (
     Tick,
     Unrecognised,
 )
+from antiphon.session.session import Session
 
 FULL: list[Input] = [
     Joined("link_1", takes_audio=False),
@@ -213,3 +215,44 @@ def test_a_call_is_told_again(tmp_path: Path) -> None:
     }
     assert len(notes(recording, "sound")) > 1
     assert {note["dialect"] for note in notes(recording, "linked")} == {"ga", "beta"}
+
+
+class Faulty(Session):
+    """A core with a bug."""
+
+    def handle(self, news: Input, now: float) -> list[Effect]:
+        if isinstance(news, Received):
+            raise ZeroDivisionError("a bug of ours")
+        return super().handle(news, now)
+
+
+def test_a_fault_is_noted_with_the_input_that_it_came_of(tmp_path: Path) -> None:
+    """A core without the bug tells the same up to there, and says that it has come further."""
+    recordings = Recordings(tmp_path)
+
+    async def scene() -> None:
+        app = RealtimeApp(
+            engines=lambda _: tone_engines(),
+            meter=Notes(),
+            options=RuntimeOptions(),
+            recordings=recordings,
+            core=Faulty,
+        )
+        await app.start()
+        link = HandLink()
+        serving = asyncio.ensure_future(app(link))
+        link.say("response.create")
+        await link.until("error")
+        link.hang_up()
+        await serving
+        await app.stop(1.0)
+
+    play(scene)
+    assert recordings.stop()
+    (path,) = tmp_path.glob("*.jsonl")
+    recording = load(path)
+    outcome = replay(recording)
+
+    assert [note["kind"] for note in notes(recording, "input")] == ["Joined", "Received"]
+    assert (outcome.is_same, outcome.events) == (True, 1)
+    assert outcome.stopped.startswith("The server had a fault at line ")
