@@ -10,6 +10,7 @@ import httpx2
 import numpy as np
 import psutil
 import pytest
+import uvloop
 from rtc_caller import LINE_HZ, PATIENCE_S, Event, Line, RtcCaller, caller, dial, multipart, plain
 from served import engines, play, tone
 from websockets.asyncio.client import connect
@@ -105,6 +106,20 @@ def test_a_spoken_turn_is_answered() -> None:
             assert len(await made.until_heard(0.5)) > 0
 
     play(scene)
+
+
+def test_a_call_on_the_servers_own_loop() -> None:
+    """The server runs on uvloop, whose timers and sockets differ in small ways."""
+
+    async def scene() -> None:
+        async with called() as made:
+            made.voice.say(tone(800))
+            await made.until("output_audio_buffer.stopped")
+            made.ask("say mmm")
+            await made.until("output_audio_buffer.stopped")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(scene(), 60))
 
 
 def test_a_barge_in_silences_and_truncates() -> None:

@@ -18,6 +18,9 @@ from antiphon.transports.webrtc.playing import CallPlayout
 from antiphon.transports.webrtc.reports import INTERVAL_S, Reports
 from antiphon.transports.webrtc.rtp import RtpWriter, mid_extension, read_rtp
 
+STALL_S = 0.02
+"""By how much a timer may be late before the process counts as having stalled: a packet's time."""
+
 
 class Call:
     """A caller, its sound both ways, and its link. `answer` comes first, then `serve`."""
@@ -41,6 +44,7 @@ class Call:
         self._hearing = Hearing(ear_of(offer.codec), offer.codec.clock_hz, loop.time())
         self._timer: asyncio.Handle | None = None
         self._due = 0.0
+        self._is_stalled = False
         limit = 0 if offer.channel is None else offer.channel.max_message_bytes
         self.link = CallLink(scope, self._peer.close, limit)
         self._playout = CallPlayout(self._mouth, self._writer, self._peer.media.send_media, self.link.put)
@@ -141,8 +145,15 @@ class Call:
         self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
 
     def _on_timer(self) -> None:
+        """Time has passed. After a stall of the process, what came meanwhile is read first: it was no silence."""
+        loop = asyncio.get_running_loop()
         self._timer = None
         if self._peer.gone.is_set():
             return
-        self._hear(self._hearing.tick(asyncio.get_running_loop().time()))
-        self._set_timer()
+        self._is_stalled = not self._is_stalled and loop.time() - self._due > STALL_S
+        if self._is_stalled:
+            self._due = loop.time() + STALL_S
+            self._timer = loop.call_at(self._due, self._on_timer)
+        else:
+            self._hear(self._hearing.tick(loop.time()))
+            self._set_timer()
