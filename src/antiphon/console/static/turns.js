@@ -3,6 +3,7 @@
 import { $, h } from "./dom.js";
 
 const SETTLED_MS = 10_000; // a turn that ended so long ago is not drawn again
+const BEFORE_MS = -2000; // drafts may have been dropped before the turn's end; so far back they are drawn
 const STEPS = [100, 200, 250, 500, 1000, 2000, 5000];
 
 export class Turns {
@@ -43,9 +44,11 @@ export class Turns {
 
   #card(turn) {
     const zero = this.story.zeroOf(turn);
-    const rows = rowsOf(turn, zero);
+    const rows = rowsOf(turn, zero).filter((row) => row.to > BEFORE_MS);
+    const begin = Math.max(BEFORE_MS, Math.min(0, ...rows.map((row) => row.from)) * 1.02);
     const end = Math.max(300, ...rows.map((row) => (row.isOpen ? row.from : row.to))) * 1.04;
-    const step = STEPS.find((one) => end / one <= 6) ?? 10_000;
+    const step = STEPS.find((one) => (end - begin) / one <= 6) ?? 10_000;
+    const place = (at) => Math.min(1, Math.max(0, (at - begin) / (end - begin)));
     const first = turn.audioAt ?? turn.tokenAt;
     const told = rows.map((row) => `${row.label} ${row.said}`).join(", ");
     return h(
@@ -61,8 +64,8 @@ export class Turns {
       h(
         "div",
         { class: "waterfall", role: "img", "aria-label": `Turn ${turn.number}, from the ${turn.spokenAt ? "end of speech" : "request"}: ${told}` },
-        axis(end, step),
-        rows.map((row) => drawRow(row, end)),
+        axis(begin, end, step, place),
+        rows.map((row) => drawRow(row, row.to > end, place)),
       ),
       turn.problem && h("p", { class: "problem" }, turn.problem),
       footer(turn),
@@ -84,7 +87,7 @@ function rowsOf(turn, zero) {
     turn.playedAt !== null && { label: "heard", kind: "heard", from: ms(turn.audioAt) ?? ready, to: ms(turn.playedAt) },
     turn.doneAt !== null && { label: turn.status === "completed" ? "answer made" : turn.status, kind: "rest", from: ms(turn.audioAt ?? turn.tokenAt) ?? ready, to: ms(turn.doneAt), isOpen: true },
   ];
-  return bars.filter(Boolean).filter((bar) => bar.to > -3000).map((bar) => ({ ...bar, said: `${Math.round(bar.to)} ms` }));
+  return bars.filter(Boolean).map((bar) => ({ ...bar, said: `${Math.round(bar.to)} ms` }));
 }
 
 /** What an engine made, and how long it waited for the end of the turn. */
@@ -92,17 +95,21 @@ function madeRow(label, kind, from, made, told) {
   return { label, kind, from: Math.min(from, told), to: told, made: made === null ? told : Math.min(made, told) };
 }
 
-function axis(end, step) {
+const minus = (value) => String(value).replace("-", "−");
+
+function axis(begin, end, step, place) {
   const marks = [];
-  for (let at = 0; at < end; at += step) marks.push(h("span", { "--x": at / end }, at === 0 ? "0" : at >= 1000 ? `${at / 1000} s` : at));
+  for (let at = Math.ceil(begin / step) * step; at < end; at += step) {
+    const label = minus(Math.abs(at) >= 1000 ? `${at / 1000} s` : at + 0);
+    marks.push(h("span", { class: Math.abs(at) < 1 ? "zero" : null, "--x": place(at) }, label));
+  }
   return h("div", { class: "axis" }, marks);
 }
 
-function drawRow(row, end) {
-  const from = Math.max(0, row.from) / end;
-  const to = Math.min(1, Math.max(row.from, row.to) / end);
-  const made = Math.max(from, row.made === undefined ? to : Math.min(to, Math.max(0, row.made) / end));
-  const overflows = row.to > end;
+function drawRow(row, overflows, place) {
+  const from = place(row.from);
+  const to = Math.max(from, place(row.to));
+  const made = row.made === undefined ? to : Math.min(to, Math.max(from, place(row.made)));
   return h(
     "div",
     { class: "row" },
@@ -110,10 +117,10 @@ function drawRow(row, end) {
     h(
       "span",
       { class: "track" },
-      h("i", { class: `bar ${row.kind}${overflows ? " on" : ""}`, "--from": Math.min(from, 1), "--to": made }),
+      h("i", { class: `bar ${row.kind}${overflows ? " on" : ""}`, "--from": from, "--to": made }),
       made < to && h("i", { class: "held", "--from": made, "--to": to, title: "ready, and held until the turn ends" }),
     ),
-    h("span", { class: "ms" }, Math.round(row.to)),
+    h("span", { class: "ms" }, minus(Math.round(row.to))),
   );
 }
 
