@@ -69,9 +69,9 @@ def main() -> None:
     """Read offers until the time is over."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=random.randrange(2**32))  # noqa: S311 -- no secret
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))  # noqa: S311 -- to be repeated, not to be secret
     wish = parser.parse_args()
-    chance, until, count, answered = random.Random(wish.seed), time.monotonic() + wish.seconds, 0, 0  # noqa: S311 -- no secret
+    chance, until, count, answered = random.Random(wish.seed), time.monotonic() + wish.seconds, 0, 0  # noqa: S311 -- to be repeated, not to be secret
     while time.monotonic() < until:
         text = broken(chance)
         try:
