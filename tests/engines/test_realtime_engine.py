@@ -225,6 +225,24 @@ def test_a_model_that_fails() -> None:
     with_upstream(act)
 
 
+@pytest.mark.parametrize("dialect", ["beta", "azure"])
+def test_an_older_server(dialect: Any) -> None:
+    """One that speaks beta, by a header or by Azure's URLs: words, sound, calls and a second turn."""
+
+    async def main() -> None:
+        async with asyncio.timeout(LIMIT_S), serving() as url, engine_at(url, dialect=dialect) as engine:
+            deltas = await deltas_of(engine.run(asking("count to 3")))
+            assert text_in(deltas) == "1 2 3"
+            assert pcm_in(deltas)
+            again = asking("what did I say first?", user("count to 3"), assistant("1 2 3"))
+            assert text_in(await deltas_of(engine.run(again))) == "First you said: count to 3"
+            (first, *_) = await deltas_of(engine.run(asking('call get_weather {"city": "Ulm"}', tools=(WEATHER,))))
+            assert isinstance(first, CallDelta)
+            assert first.name == "get_weather"
+
+    run_async(main)
+
+
 # One conversation there
 
 
