@@ -1,7 +1,6 @@
 """The npm package `@openai/agents`, unmodified, over WebSocket: an agent with a tool, spoken to and interrupted."""
 
 import asyncio
-from contextlib import nullcontext
 
 import pytest
 from foreign import TONES, Story, node, played, tell_embedded, tell_tones
@@ -86,7 +85,7 @@ def test_tools_of_an_mcp_server_are_listed_approved_and_called() -> None:
 
     async def main() -> Story:
         async with running(real_server().streamable_http_app()) as server:
-            return await played(AGENT, TONES, nullcontext, ["mcp"], {}, model="helper", tools=f"{server}/mcp")
+            return await played(AGENT, TONES, ["mcp"], {}, model="helper", tools=f"{server}/mcp")
 
     story = asyncio.run(main())
 

@@ -66,8 +66,13 @@ class RecordedStage(Stage):
 
 
 @pytest.fixture(autouse=True)
-def _recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Record the sessions of a test, and replay them after it."""
+def _recorded(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Record the sessions of a playbook, and replay them after it."""
+    if request.path.parent.name != "playbooks":
+        yield
+        return
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     stages: list[RecordedStage] = []
 
     def staged(settings: SessionSettings) -> RecordedStage:
