@@ -5,15 +5,17 @@ import json
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from broken_server import Breaking, sets
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typer.testing import CliRunner
 
 from antiphon.cli import app
-from antiphon.config import Config, Limits
+from antiphon.config import Config, Limits, Server
 from antiphon.conformance import invariants
 from antiphon.conformance.bench import Bench, Target
 from antiphon.conformance.case import OBSERVED, Broken, Case, Cost, Scene
@@ -27,6 +29,7 @@ from antiphon.testing import TONE, serving
 
 FAST = ("--pace", "0", "--jobs", "4", "--timeout", "30")
 LIMIT_S = 60
+BROKEN = {"ids": sets("conversation.item.added", "item.id", "item_other")}
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +39,8 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+@contextmanager
+def elsewhere(config: Config) -> Iterator[str]:
     """A server on another thread, for a command that has the loop of this one."""
     found: list[str] = []
     is_up = threading.Event()
@@ -45,7 +48,7 @@ def url() -> Iterator[str]:
     done = asyncio.Event()
 
     async def serve() -> None:
-        async with serving("tone") as address:
+        async with serving(config, middleware=[Middleware(Breaking, mutations=BROKEN)]) as address:
             found.append(address)
             is_up.set()
             await done.wait()
@@ -57,6 +60,13 @@ def url() -> Iterator[str]:
     loop.call_soon_threadsafe(done.set)
     thread.join(LIMIT_S)
     loop.close()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server that is open to all."""
+    with elsewhere(Config(engines=TONE)) as address:
+        yield address
 
 
 def check(*words: str, code: int = 0) -> str:
@@ -80,11 +90,19 @@ def test_two_servers_stand_side_by_side_in_every_report(url: str, tmp_path: Path
 
 
 def test_a_failure_ends_with_exit_code_1_and_says_what_came(url: str) -> None:
-    """The path of this URL knows no session, so nothing passes."""
-    told = check(f"{url}/nowhere", "--case", "connect.first_event", *FAST, code=1)
+    """The case, what was expected and what came, and the rule with its evidence."""
+    told = check(f"{url}/broken/ids/v1", "--case", "items.own_id", *FAST, code=1)
 
-    assert "failed" in told
-    assert "connect.first_event" in told
+    assert "items.own_id: the item's id: expected item_check_a, but got item_other" in told
+    assert "A client may choose the id of an item. (schema)" in told
+
+
+def test_a_server_that_does_not_let_us_in_is_no_failure_of_every_case(url: str) -> None:
+    """Wrong paths and missing keys are told once, with a hint."""
+    assert "hint: is the address right" in check(f"{url}/nowhere/realtime", code=1)
+    with elsewhere(Config(server=Server(api_keys={"tests": "sk-tests"}), engines=TONE)) as locked:
+        assert "hint: give the server's key with --api-key" in check(locked, code=1)
+        assert "auth    7/7" in check(locked, "--api-key", "sk-tests", "--family", "auth", *FAST)
 
 
 def test_traces_are_recorded_and_judged_again_without_a_server(url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ It adds nothing and hides nothing: an event that we do not know comes as `Unknow
 Only the end is interpreted: the iteration stops when both sides were done, and raises `ConnectionLost` otherwise.
 """
 
+import asyncio
 import errno
 import logging
 import os
@@ -177,7 +178,16 @@ async def connect(
     try:
         yield Connection(socket, address, None if spoken == "ga" else Older())
     finally:
-        await socket.close()  # with 1000 whatever happened here: our exceptions are not the server's business
+        await _left(socket)
+
+
+async def _left(socket: ClientConnection) -> None:
+    """Say goodbye: with 1000 whatever happened here, for our exceptions are not the server's business."""
+    try:
+        await socket.close()
+    except asyncio.CancelledError:
+        socket.transport.abort()  # who has no time for the server's goodbye must not leave the socket open
+        raise
 
 
 class _Opening(open_socket):

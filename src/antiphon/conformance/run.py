@@ -1,6 +1,7 @@
 """Asks a server: plays the scenes, judges every trace by the laws, and tells each verdict as soon as it is known."""
 
 import asyncio
+import contextlib
 import enum
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -8,18 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from antiphon.client import BadAddress, ClientError, Unreachable, connect
-from antiphon.conformance.bench import Bench, Target
+from antiphon.client import ClientError, Connection, ConnectionLost, UpgradeRefused, connect
+from antiphon.conformance.bench import FULL_STATUSES, Bench, Target
 from antiphon.conformance.case import Broken, Case, NotHere
 from antiphon.conformance.expect import given
 from antiphon.conformance.manner import Manner
 from antiphon.conformance.traces import by_link, keep
+from antiphon.protocol.server_events import Error
 from antiphon.recording import Line
 from antiphon.recording.recorder import safe_name
 
 SCENE_LIMIT: Final = 6
 """How many times the patience a scene may last: no server may hold it up by a little noise now and then."""
 
+
+WELCOME_S: Final = 5.0
+"""How long a server may take to turn us away; one that says nothing is left to the cases."""
+BAD_KEY: Final = 3000
+"""The code of a close for want of the right key."""
 
 FULL: Final = frozenset({"session_limit_reached"})
 FULL_PAUSE_S: Final = 0.5
@@ -69,14 +76,27 @@ class Round:
 
 
 async def reach(target: Target, limit_s: float) -> None:
-    """Make sure that somebody is there. Raise Unreachable or BadAddress; a refusal is left to the cases."""
+    """Make sure that a server is there and lets us in. Raise ClientError, which says what to do, where it is not so."""
     try:
-        async with connect(target.url, api_key=target.api_key, model=target.model, open_timeout_s=limit_s):
-            pass
-    except (Unreachable, BadAddress):
-        raise
-    except ClientError:
-        return
+        async with connect(
+            target.url, api_key=target.api_key, model=target.model, open_timeout_s=limit_s
+        ) as connection:
+            await _welcome(connection)
+    except UpgradeRefused as refused:
+        if refused.status not in FULL_STATUSES:
+            raise
+    except ConnectionLost as lost:
+        if lost.code == BAD_KEY:
+            raise
+
+
+async def _welcome(connection: Connection) -> None:
+    """Wait for the first event, and where it is an error, for what follows."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WELCOME_S):
+            first = await connection.receive()
+            if isinstance(first, Error):
+                await connection.receive()
 
 
 async def ask(target: Target, plan: Round) -> list[Verdict]:
