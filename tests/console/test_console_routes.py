@@ -112,6 +112,23 @@ def test_nothing_else_is_served(name: str) -> None:
     play(scene)
 
 
+def test_files_are_packed_for_those_who_can_unpack_them() -> None:
+    """The whole page is some fifty kilobytes then."""
+
+    async def scene() -> None:
+        async with web() as client:
+            plain = await client.get("/console/static/app.js", headers={"Accept-Encoding": "identity"})
+            packed = await client.get("/console/static/app.js", headers={"Accept-Encoding": "br, gzip"})
+
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.headers["vary"] == "Accept-Encoding"
+        assert int(packed.headers["content-length"]) < len(plain.content) / 2
+        assert packed.content == plain.content
+
+    play(scene)
+
+
 def test_the_console_can_be_switched_off() -> None:
     """`server.console = false`: no page, no state, nothing to watch; the API stays."""
 
