@@ -373,7 +373,7 @@ def churn(ran: Ran) -> str:
     fates = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in sorted(run["by_fate"].items()))
     responses = ", ".join(f"{status} {count:,}" for status, count in sorted(run["responses"].items()))
     lines = [
-        f"{run['minutes']:g} minutes, {run['visitors']} visitors at a time, {run['sessions']:,} sessions: {fates}.",
+        f"{run['minutes']:.3g} minutes, {run['visitors']} visitors at a time, {run['sessions']:,} sessions: {fates}.",
         f"{run['events']:,} events; responses: {responses}.",
         "",
         target("wrong events, none", float(run["wrong"]), 0),
@@ -382,14 +382,10 @@ def churn(ran: Ran) -> str:
     ]
     if not marks:
         return _join(lines)
-    settled = marks[min(len(marks) - 1, max(1, len(marks) // 6))]
+    chosen = sorted({0, len(marks) // 6, len(marks) // 2, len(marks) - 1})
     rows = [
-        [name, *(shown(each.get(key), digits) for key, digits in COLUMNS)]
-        for name, each in (
-            ("at the start", marks[0]),
-            (f"after {settled['at_s'] / 60:.0f} min", settled),
-            ("at the end", marks[-1]),
-        )
+        [f"after {marks[at]['at_s'] / 60:.0f} min", *(shown(marks[at].get(key), digits) for key, digits in COLUMNS)]
+        for at in chosen
     ]
     return _join([*lines, "", table(("server", "RSS MiB", "tasks", "threads", "open files"), rows)])
 
