@@ -22,7 +22,7 @@ JOBS = 8
 BROKEN_JOBS = 16
 PATIENT = Manner(patience_s=40.0, pace=0, speech=recorded())
 """A guard: our own server answers at once."""
-HASTY = Manner(patience_s=1.5, pace=0, speech=recorded())
+HASTY = Manner(patience_s=5.0, pace=0, speech=recorded())
 """What a broken server does not say is waited for in vain."""
 
 CASES = {case.id: case for case in ALL}
