@@ -14,6 +14,7 @@ from corescript import (
     play,
     says,
     settled,
+    silence,
     speaking,
     speech,
     typed,
@@ -24,6 +25,7 @@ from antiphon.audio.pcm import ms_of
 from antiphon.link import PlayoutStarted, PlayoutStopped, Unheard
 from antiphon.protocol.client_events import (
     ConversationItemDelete,
+    InputAudioBufferCommit,
     OutputAudioBufferClear,
     ResponseCancel,
     ResponseCreate,
@@ -232,3 +234,13 @@ def test_over_a_websocket_a_cut_answer_is_still_sent() -> None:
 
     assert "response.output_audio.delta" in names(play(session, says("resp_1", GREETING[1], start=10)))
     assert ClearOutput() not in play(session, speech(500))
+
+
+def test_a_call_without_turn_detection_keeps_the_newest_sound() -> None:
+    """Its sound never pauses, and nobody could do anything about an error: what is older than the bound goes."""
+    session = new_session(MANUAL, is_call=True)
+    minute = silence(60_000)
+
+    assert [told(play(session, minute)) for _ in range(12)] == [[]] * 12
+    (committed, *_) = names(play(session, InputAudioBufferCommit()))
+    assert committed == "input_audio_buffer.committed"

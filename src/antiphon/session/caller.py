@@ -45,7 +45,9 @@ class Caller:
     def hear(self, news: Heard, config: SessionConfig, now: float) -> Iterator[Effect]:
         """Take audio."""
         rules = config.input.turns
-        if rules is None and not self._listening.buffer.has_room(news.pcm):
+        if rules is None and self._settings.is_call:
+            self._listening.buffer.keep_last(MAX_BUFFER_S * 1000 - ms_of(news.pcm) - 1)  # a caller cannot be refused
+        elif rules is None and not self._listening.buffer.has_room(news.pcm):
             error = structs.replace(errors.buffer_full(MAX_BUFFER_S), event_id=news.event_id)
             yield Send(tell.Error(error=error), to=news.origin)
             return

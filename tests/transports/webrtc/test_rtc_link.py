@@ -3,8 +3,9 @@
 import asyncio
 import json
 
+import httpx2
 import pytest
-from rtc_caller import PATIENCE_S, caller, dial
+from rtc_caller import PATIENCE_S, caller, dial, multipart
 from rtc_desk import desk
 from served import play, tone
 
@@ -50,6 +51,7 @@ def test_the_scope_says_what_it_is() -> None:
             assert made.call_id.startswith("rtc_u1_")
             assert len(made.call_id) == len("rtc_u1_") + 32
             assert link.scope.playout is not None
+            await made.opened.wait()
             assert (front.calls, front.half_open) == (1, 0)
             app.left.set()
 
@@ -159,17 +161,45 @@ def test_a_call_begins_without_the_channel_that_does_not_come() -> None:
     play(scene)
 
 
+def test_a_call_is_served_before_the_caller_is_connected() -> None:
+    """Who posts the offer for a browser joins by sideband before the browser has the answer; events wait for it."""
+
+    async def scene() -> None:
+        app = Visitors()
+        sending: list[asyncio.Future[None]] = []
+        async with desk(app) as (url, front), caller() as made:
+
+            async def post(http: httpx2.AsyncClient, offer: str) -> httpx2.Response:
+                response = await multipart()(http, offer)
+                link = await app.next()
+                sending.append(asyncio.ensure_future(link.send(b'{"type":"session.created"}')))
+                assert (front.calls, front.half_open, sending[0].done()) == (1, 1, False)
+                return response
+
+            await dial(made, url, post)
+            await sending[0]
+
+            assert (await made.next())["type"] == "session.created"
+
+    play(scene)
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_an_app_that_ends_or_fails_ends_the_call(fails: bool, caplog: pytest.LogCaptureFixture) -> None:
     """The caller is gone in both cases, and the desk is empty; a fault is logged."""
 
-    async def app(link: Link) -> None:
-        if fails:
-            raise LookupError("a fault of ours")
-
     async def scene() -> None:
+        going = asyncio.Event()
+
+        async def app(link: Link) -> None:
+            await going.wait()
+            if fails:
+                raise LookupError("a fault of ours")
+
         async with desk(app) as (url, front), caller() as made:
             await dial(made, url)
+            await made.opened.wait()
+            going.set()
             await made.gone()
             await ended(made.call_id)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 
 from aiortc import RTCCertificate, RTCDataChannel
@@ -20,6 +22,8 @@ from antiphon.transports.webrtc.rtp import RtpWriter, mid_extension, read_rtp
 
 STALL_S = 0.02
 """By how much a timer may be late before the process counts as having stalled: a packet's time."""
+
+_LOG = logging.getLogger("antiphon.calls")
 
 
 class Call:
@@ -59,28 +63,36 @@ class Call:
         """Open the ports; gives the SDP answer. Raises OSError where there is no port."""
         return await self._peer.answer()
 
-    async def connect(self) -> None:
-        """Wait until the caller is connected. Raises TimeoutError and ConnectionError."""
+    async def serve(self, app: App, on_connected: Callable[[], None]) -> None:
+        """Have `app` serve the call to its end, from now on: sidebands may join before the caller is connected."""
+        async with asyncio.TaskGroup() as tasks:
+            carrying = tasks.create_task(self._carry(on_connected))
+            await app(self.link)
+            carrying.cancel()
+
+    async def _carry(self, on_connected: Callable[[], None]) -> None:
+        """Connect the caller and keep the connection; without one the link is lost."""
+        try:
+            await self._connect()
+        except (TimeoutError, ConnectionError):
+            _LOG.info("call %s was never connected", self.link.scope.call_id)
+            self.link.lose()
+            return
+        on_connected()
+        if self._offer.speaks:
+            self._set_timer()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._peer.watch())
+            tasks.create_task(self._leave())
+            tasks.create_task(self._report())
+            tasks.create_task(self._channel_open())
+
+    async def _connect(self) -> None:
         self._peer.on_channel = self._on_channel
         self._peer.media.on_rtp = self._on_rtp
         self._peer.media.on_rtcp = self._on_rtcp
         async with asyncio.timeout(self._options.setup_s):
             await self._peer.connect()
-
-    async def serve(self, app: App) -> None:
-        """Have `app` serve the connected call to its end."""
-        if self._offer.speaks:
-            self._set_timer()
-        async with asyncio.TaskGroup() as tasks:
-            around = [
-                tasks.create_task(self._peer.watch()),
-                tasks.create_task(self._leave()),
-                tasks.create_task(self._report()),
-            ]
-            await self._channel_open()
-            await app(self.link)
-            for task in around:
-                task.cancel()
 
     async def close(self) -> None:
         """Free everything. Safe to call twice."""
@@ -102,6 +114,7 @@ class Call:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.channel_s):
                     await self.link.opened.wait()
+        self.link.settled.set()
 
     async def _leave(self) -> None:
         await self._peer.gone.wait()

@@ -32,7 +32,7 @@ class Desk:
         self._owner = TaskOwner(_nothing)
         self._calls: dict[str, Call | None] = {}
         """None while a call is being made."""
-        self._half_open = 0
+        self._half_open: set[str] = set()
         self._certificate: RTCCertificate | None = None
 
     @property
@@ -43,16 +43,16 @@ class Desk:
     @property
     def half_open(self) -> int:
         """How many calls are not connected yet."""
-        return self._half_open
+        return len(self._half_open)
 
     async def open(self, call_id: str, offer: Offer, scope: Scope) -> str | ErrorDetail:
         """Take a call: its SDP answer, or why not. Raises ImportError where WebRTC is not installed."""
         if len(self._calls) >= self._options.max_calls:
             return errors.too_many_calls(self._options.max_calls)
-        if self._half_open >= self._options.max_half_open:
+        if self.half_open >= self._options.max_half_open:
             return errors.too_many_half_open(self._options.max_half_open)
         self._calls[call_id] = None
-        self._half_open += 1
+        self._half_open.add(call_id)
         call = None
         try:
             call = await self._make(offer, scope)
@@ -89,17 +89,10 @@ class Desk:
         return call
 
     async def _run(self, call_id: str, call: "Call") -> None:
-        is_connected = False
         try:
-            await call.connect()
-            is_connected = True
-            self._half_open -= 1
-            await call.serve(self._app)
+            await call.serve(self._app, lambda: self._half_open.discard(call_id))
             _LOG.info("call %s is over: %s", call_id, call.heard)
-        except (TimeoutError, ConnectionError):
-            _LOG.info("call %s was never connected", call_id)
         finally:
-            self._half_open += is_connected
             await self._forget(call_id, call)
 
     async def _forget(self, call_id: str, call: "Call | None") -> None:
@@ -107,7 +100,7 @@ class Desk:
             if call is not None:
                 await call.close()
         finally:
-            self._half_open -= 1
+            self._half_open.discard(call_id)
             del self._calls[call_id]
 
 

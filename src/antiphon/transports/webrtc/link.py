@@ -26,13 +26,15 @@ TOO_LARGE = "The event {type} has {size} bytes, and this client's data channel t
 
 
 class CallLink:
-    """One call's link. Until a data channel is open, events to the client go nowhere; sound needs none."""
+    """One call's link. It may be served before the caller is connected: what is sent waits for the data channel."""
 
     def __init__(self, scope: Scope, end: Callable[[], Awaitable[None]], max_message_bytes: int = 0) -> None:
         """`end` closes the connection below; 0 bytes are no limit."""
         self.scope = scope
         self.opened = asyncio.Event()
         """Set when the data channel is open."""
+        self.settled = asyncio.Event()
+        """Set when it is known whether there is a data channel; until then events to the client wait."""
         self._end = end
         self._limit = max_message_bytes
         self._channel: RTCDataChannel | None = None
@@ -52,6 +54,7 @@ class CallLink:
         channel.on("bufferedamountlow", self._drained.set)
         channel.on("close", self._drained.set)
         self.opened.set()
+        self.settled.set()
 
     def put(self, frame: Frame) -> None:
         """Something has come. What is beyond all bounds ends the call."""
@@ -70,6 +73,7 @@ class CallLink:
         self._frames.clear()
         self._arrived.set()
         self._drained.set()
+        self.settled.set()
 
     async def receive(self) -> Frame | None:
         """The next frame; None once the peer has gone, or we have closed."""
@@ -84,6 +88,7 @@ class CallLink:
 
     async def send(self, data: bytes) -> None:
         """Send one event. Returns when the transport has room again; after a loss it does nothing."""
+        await self.settled.wait()
         channel = self._channel
         if self._is_closed or channel is None or channel.readyState != "open":
             return
