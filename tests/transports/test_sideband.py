@@ -78,6 +78,20 @@ def test_an_unknown_call_is_not_found(call_id: str, key: str) -> None:
     play(scene)
 
 
+def test_an_overseer_joins_every_call() -> None:
+    """The operator's console looks into all of them."""
+    calls = OneCall()
+    gate = Gate(keys=KEYS.keys, overseer="bob")
+
+    async def scene() -> None:
+        async with listening(nobody, gate, calls) as url, dial(f"{url}?call_id=rtc_1", Authorization=BOB) as socket:
+            assert json.loads(await socket.recv())["call"] == "rtc_1"
+        async with listening(nobody, gate, calls) as url:
+            assert (await refused(f"{url}?call_id=rtc_2", Authorization=BOB))[0] == 404
+
+    play(scene)
+
+
 def test_a_server_without_calls_finds_none() -> None:
     """A relay, for one."""
 

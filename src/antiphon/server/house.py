@@ -90,6 +90,7 @@ class House:
             knows_model=self._knows,
             refuses_beta=self.config.compat.refuse_beta,
             secrets=self._secrets,
+            overseer=PRINCIPAL,
         )
 
     @property

@@ -39,10 +39,16 @@ class Gate:
     """Whether beta connections are turned away as the provider does by now."""
     secrets: Secrets | None = None
     """Ephemeral keys, where they are minted here."""
+    overseer: str | None = None
+    """The principal that may join every call; others join those that were opened with a key of their name."""
 
     def secret_of(self, key: str | None) -> Secret | None:
         """What an ephemeral key opens; None for any other key."""
         return None if key is None or self.secrets is None else self.secrets.find(key)
+
+    def joins(self, scope: Scope, call: Scope | None) -> bool:
+        """Whether a sideband may join this call."""
+        return call is not None and scope.principal in (call.principal, self.overseer)
 
     def principal_of(self, key: str | None) -> str | None:
         """The name that a key stands for; None for a key that is not ours, or not any more."""

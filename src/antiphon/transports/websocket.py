@@ -16,7 +16,7 @@ from antiphon.link import App, Binary, Calls, Frame, Scope, Text
 from antiphon.protocol import errors
 from antiphon.protocol.ids import new_id
 from antiphon.protocol.server_events import Error
-from antiphon.transports.admission import Gate, Knock, Refusal, admit
+from antiphon.transports.admission import CALL_PARAMETER, Gate, Knock, Refusal, admit
 
 MAX_FRAME_BYTES = 21 * 1024 * 1024
 """For the server's configuration: the largest append, with room for the JSON around it."""
@@ -33,13 +33,14 @@ Endpoint: TypeAlias = Callable[[WebSocket], Awaitable[None]]
 def realtime_endpoint(app: App, gate: Gate, calls: Calls | None = None) -> Endpoint:
     """A Starlette endpoint that lets connections in by `gate` and has `app` serve them.
 
-    A sideband joins one of `calls`; one that names no call of its own key's is refused before the upgrade.
+    A sideband joins one of `calls`; one that names none that it may join is refused before the upgrade.
     """
 
     async def endpoint(websocket: WebSocket) -> None:
         knock = _knock(websocket)
         admitted = admit(knock, gate)
-        if isinstance(admitted, Scope) and admitted.call_id is not None and not _is_running(admitted, calls):
+        call = calls.find(knock.query.get(CALL_PARAMETER, "")) if calls is not None else None
+        if isinstance(admitted, Scope) and admitted.call_id is not None and not gate.joins(admitted, call):
             body = errors.call_unknown(admitted.call_id).body
             await websocket.send_denial_response(JSONResponse(body, HTTPStatus.NOT_FOUND))
             return
@@ -55,12 +56,6 @@ def realtime_endpoint(app: App, gate: Gate, calls: Calls | None = None) -> Endpo
             await app(WebSocketLink(websocket, admitted))
 
     return endpoint
-
-
-def _is_running(scope: Scope, calls: Calls | None) -> bool:
-    """Whether the call of a sideband runs here, and was opened with the same key."""
-    call = calls.find(str(scope.call_id)) if calls is not None else None
-    return call is not None and call.principal == scope.principal
 
 
 class WebSocketLink:
