@@ -2,6 +2,7 @@
 
 import json
 
+import httpx2 as httpx
 import pytest
 from hostile import Peer, hostile, listen
 from relayed import relaying
@@ -101,7 +102,7 @@ def test_a_list_of_models_without_end() -> None:
         await peer.reader.read()
 
     async def scene() -> None:
-        async with hostile(endless) as url:
-            assert await listed([Upstream("one", url)]) == []
+        async with hostile(endless) as url, httpx.AsyncClient() as http:
+            assert await listed([Upstream("one", url)], http) == []
 
     play(scene)

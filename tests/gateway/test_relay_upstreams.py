@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import pytest
+from certified import certified
 from hostile import Peer, hostile, listen
 from relayed import relaying
 from scripted_server import created, error, say, scripted
@@ -311,4 +314,23 @@ def test_models_are_the_upstreams_where_none_are_named() -> None:
         assert none == {"object": "list", "data": []}
 
     assert models_url("https://api.example.com/v1/realtime?x=1") == "https://api.example.com/v1/models?x=1"
+    play(scene)
+
+
+def test_an_upstream_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its certificate is checked: for sessions, for its health, for its models."""
+    shown = certified(tmp_path)
+
+    async def scene() -> None:
+        async with serving(Config(engines=TONE, server=shown.server)) as server:
+            assert server.startswith("https:")
+            async with relaying(f"{server}/v1") as relay:
+                assert (await listen(relay.socket_url)).errors[0][1] == "upstream_unavailable"
+            monkeypatch.setenv("SSL_CERT_FILE", str(shown.authority))
+            async with relaying(f"{server}/v1", health_seconds=0.05) as relay, dial(relay.url) as caller:
+                assert await caller.answers() == "still here."
+                async with httpx.AsyncClient(base_url=relay.url) as http:
+                    assert (await http.get("/v1/models")).json()["data"] != []
+                assert relay.house.upstreams.all[0].is_up
+
     play(scene)

@@ -15,12 +15,11 @@ CHECK_LIMIT_S: Final = 5.0
 SCHEMES: Final = {"ws": "http", "wss": "https"}
 
 
-async def look_after(upstreams: Upstreams, every_s: float) -> None:
+async def look_after(upstreams: Upstreams, every_s: float, http: httpx.AsyncClient) -> None:
     """Check all upstreams now and then. Runs until it is cancelled."""
-    async with httpx.AsyncClient(timeout=CHECK_LIMIT_S, follow_redirects=False) as http:
-        while True:
-            await asyncio.sleep(every_s)
-            await asyncio.gather(*(check(upstream, http) for upstream in upstreams.all))
+    while True:
+        await asyncio.sleep(every_s)
+        await asyncio.gather(*(check(upstream, http) for upstream in upstreams.all))
 
 
 async def check(upstream: Upstream, http: httpx.AsyncClient) -> None:

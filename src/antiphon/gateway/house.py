@@ -1,13 +1,13 @@
 """A whole relay under one roof: its parts, made from its settings, and the ASGI application that serves them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
+import httpx2 as httpx
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,7 +33,8 @@ from antiphon.transports.secrets import Secrets
 CALL_PATHS = ("/v1/realtime/calls", "/v1/realtime/calls/{rest:path}", "/openai/v1/realtime/calls")
 """Where WebRTC calls are made; a relay passes none on."""
 
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+REST_LIMIT_S = 5.0
+"""How long an upstream may be silent when it is asked over HTTP."""
 
 
 class RelayHouse:
@@ -50,6 +51,7 @@ class RelayHouse:
         self.accounts = Accounts({name: config.keys[name] for name in keys}, _now)
         self.figures = Figures(made)
         self.relay = Relay(config, self.upstreams, self.accounts, self.figures)
+        self._http = httpx.AsyncClient(timeout=REST_LIMIT_S, follow_redirects=False)
         secrets = Secrets(_now)
         self.gate = Gate(keys=Keys(keys), knows_model=self._knows, secrets=secrets)
         routes = [
@@ -88,17 +90,18 @@ class RelayHouse:
         refused = refusal(request, self.gate)
         if refused is not None:
             return refused
-        return JSONResponse({"object": "list", "data": await listed(self.upstreams.all)})
+        return JSONResponse({"object": "list", "data": await listed(self.upstreams.all, self._http)})
 
     async def _no_calls(self, _: Request) -> Response:
         return problem(errors.no_calls(), HTTPStatus.NOT_IMPLEMENTED)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
+        async with self._http, asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(self.relay.watch())]
-            if self.config.relay.health_seconds:
-                running.append(tasks.create_task(look_after(self.upstreams, self.config.relay.health_seconds)))
+            every_s = self.config.relay.health_seconds
+            if every_s:
+                running.append(tasks.create_task(look_after(self.upstreams, every_s, self._http)))
             yield
             for task in running:
                 task.cancel()

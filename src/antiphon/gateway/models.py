@@ -19,13 +19,12 @@ MAX_LIST_BYTES: Final = 4 * 1024 * 1024
 """Thousands of models."""
 
 
-async def listed(upstreams: Sequence[Upstream]) -> list[Any]:
+async def listed(upstreams: Sequence[Upstream], http: httpx.AsyncClient) -> list[Any]:
     """What the first upstream that answers has to show, as it shows it; nothing if none does."""
-    async with httpx.AsyncClient(timeout=LIST_LIMIT_S, follow_redirects=False) as http:
-        for upstream in sorted(upstreams, key=lambda one: (not one.is_up, one.priority)):
-            rows = await _list_of(upstream, http)
-            if rows is not None:
-                return rows
+    for upstream in sorted(upstreams, key=lambda one: (not one.is_up, one.priority)):
+        rows = await _list_of(upstream, http)
+        if rows is not None:
+            return rows
     return []
 
 

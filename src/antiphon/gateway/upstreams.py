@@ -6,13 +6,14 @@ operator's key, is full, or says nothing is as little use as one that is gone, a
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from antiphon.client.address import Dialect
+from antiphon.client.address import Dialect, endpoint
 from antiphon.client.connection import Connection, connect
 from antiphon.client.errors import ClientError, ConnectionLost, Unreachable, UpgradeRefused
 from antiphon.client.older import Older
@@ -97,6 +98,9 @@ class Upstreams:
     def __init__(self, upstreams: Sequence[Upstream], open_limit_s: float) -> None:
         self.all = tuple(upstreams)
         self._open_limit_s = open_limit_s
+        has_tls = any(endpoint(one.url).startswith("wss:") for one in self.all)
+        self._trust = ssl.create_default_context() if has_tls else None
+        """Made once: reading the authorities takes tens of milliseconds, in which no frame would be passed on."""
 
     def candidates(self, wanted: Wanted) -> list[Upstream]:
         """Those that would do, in the order in which they are tried: well before ill, then by priority and load.
@@ -130,6 +134,7 @@ class Upstreams:
                 api_key=upstream.key,
                 model=wanted.model,
                 dialect=upstream.dialect,
+                ssl=self._trust if endpoint(upstream.url).startswith("wss:") else None,
                 open_timeout_s=self._open_limit_s,
                 max_frame_bytes=MAX_UPSTREAM_FRAME_BYTES,
             )
