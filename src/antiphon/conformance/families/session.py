@@ -1,12 +1,15 @@
 """`session.update`: what changes, what is shown again, what is refused."""
 
-from typing import Any
+from typing import Any, Final
 
 from antiphon.conformance.bench import Bench
 from antiphon.conformance.case import OBSERVED, SCHEMA, case, cases_in, thread
 from antiphon.conformance.expect import field, holds, same, within
 from antiphon.conformance.probe import Probe
 from antiphon.conformance.prompts import HELLO, WEATHER
+
+ANYWHERE: Final = ""
+"""No path is known for sure."""
 
 
 async def _refused(probe: Probe, code: str, param: str, **session: Any) -> None:
@@ -209,7 +212,7 @@ async def high_speed(bench: Bench) -> None:
 async def both_modalities(bench: Bench) -> None:
     """Text and audio together are refused as output modalities."""
     async with bench.session() as probe:
-        await _refused(probe, "invalid_value", "session.output_modalities", output_modalities=["text", "audio"])
+        await _refused(probe, "invalid_value", ANYWHERE, output_modalities=["text", "audio"])
 
 
 @case(SCHEMA)
