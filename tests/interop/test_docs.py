@@ -5,11 +5,14 @@ import importlib.util
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from antiphon.config import load
+from antiphon.gateway.settings import RelayConfig
 from antiphon.testing import serving
 
 pytestmark = pytest.mark.interop
@@ -30,8 +33,8 @@ def blocks(language: str) -> list[tuple[str, str]]:
     ]
 
 
-OURS = [block for block in blocks("python") if "guides/client" not in block[0]]
-"""The guides for clients have tests of their own."""
+OURS = [block for block in blocks("python") if not re.search("guides/(client|relay)", block[0])]
+"""The guides for clients have tests of their own; that of the relay shows the beta SDK, as `test_relay_beta` uses it."""
 
 
 @pytest.mark.parametrize(("where", "code"), OURS, ids=[where for where, _ in OURS])
@@ -51,8 +54,11 @@ def test_python_blocks_run(where: str, code: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("where", "text"), blocks("toml"), ids=[where for where, _ in blocks("toml")])
 def test_toml_blocks_are_configurations(where: str, text: str, tmp_path: Path) -> None:
-    """Each is an `antiphon.toml` without a mistake; entry points belong to another file."""
+    """Each is an `antiphon.toml` or a relay's file without a mistake; entry points belong to another file."""
     file = tmp_path / "antiphon.toml"
+    if "guides/relay" in where:
+        assert msgspec.convert(tomllib.loads(text), RelayConfig)
+        return
     file.write_text(text if "[project." not in text else "", "utf-8")
 
     assert load(file).file == file
