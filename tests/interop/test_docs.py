@@ -34,7 +34,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 OURS = [block for block in blocks("python") if not re.search("guides/(client|relay)", block[0])]
-"""The guides for clients have tests of their own; that of the relay shows the beta SDK, as `test_relay_beta` uses it."""
+"""The guides for clients have tests of their own; that of the relay shows what `test_relay_beta` runs."""
 
 
 @pytest.mark.parametrize(("where", "code"), OURS, ids=[where for where, _ in OURS])
