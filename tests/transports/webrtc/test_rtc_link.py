@@ -170,7 +170,7 @@ def test_a_call_is_served_before_the_caller_is_connected() -> None:
         async with desk(app) as (url, front), caller() as made:
 
             async def post(http: httpx2.AsyncClient, offer: str) -> httpx2.Response:
-                response = await multipart()(http, offer)
+                response: httpx2.Response = await multipart()(http, offer)
                 link = await app.next()
                 sending.append(asyncio.ensure_future(link.send(b'{"type":"session.created"}')))
                 assert (front.calls, front.half_open, sending[0].done()) == (1, 1, False)
