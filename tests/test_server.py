@@ -385,3 +385,26 @@ def test_an_open_server_stays_on_this_machine() -> None:
 
     with pytest.raises(ConfigError, match="without an API key"):
         serve(Config(server=Server(host="0.0.0.0")), listening=silent)
+
+
+@pytest.mark.parametrize(
+    ("session", "status"),
+    [
+        ({"prompt": {"id": "pmpt_pirate"}}, 200),
+        ({"prompt": {"id": "pmpt_nobody"}}, 400),
+        ({"tools": [{"type": "mcp", "server_label": "files", "server_url": "http://127.0.0.1:9/mcp"}]}, 200),
+        ({"tools": [{"type": "mcp", "server_label": "files", "server_url": "http://192.0.2.1/mcp"}]}, 400),
+    ],
+)
+def test_keys_are_minted_for_what_sessions_may_have(session: dict[str, Any], status: int) -> None:
+    """Prompt templates and MCP servers are judged as the session itself would."""
+    engines = replace(TONE, tools="mcp", options={"tools": {"allowed_hosts": ["127.0.0.1"]}})
+    config = Config(engines=engines, session=Sessions(prompts={"pmpt_pirate": "Speak like a pirate."}))
+
+    async def main() -> None:
+        async with serving(config) as url, httpx2.AsyncClient() as http:
+            body = {"session": {"type": "realtime", "model": "gpt-realtime", **session}}
+            answer = await http.post(f"{url}/v1/realtime/client_secrets", json=body)
+            assert answer.status_code == status, answer.text
+
+    asyncio.run(main())

@@ -96,7 +96,13 @@ class House:
     @property
     def mint(self) -> Mint:
         """Where ephemeral keys are made."""
-        return Mint(self._secrets, self._knows, self.config.session.instructions)
+        return Mint(
+            self._secrets,
+            self._knows,
+            self.config.session.instructions,
+            templates=self.config.session.prompts,
+            tool_refusal=self.pool.tool_refusal,
+        )
 
     @property
     def console(self) -> Console:

@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -110,6 +110,12 @@ class EnginePool:
         if name not in self._sets:
             self._sets[name] = self._set(wanted)
         return self._sets[name]
+
+    def tool_refusal(self, model: str) -> Callable[[str], str | None] | None:
+        """Why an MCP server may not be used with this model name, by its URL; None where there are no MCP tools."""
+        wanted = self._config.engines_for(model or None)
+        tools: Any = None if wanted is None else self._engine(wanted, "tools")
+        return None if tools is None else tools.refusal
 
     def _wanted(self) -> list[Engines]:
         sets = [self._config.engines_for(name) for name in (None, *self._config.models)]

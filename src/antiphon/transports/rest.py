@@ -1,7 +1,7 @@
 """Ephemeral keys over HTTP, in the words of GA and of beta: a request body in, a status and a JSON value out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
 
@@ -19,6 +19,7 @@ from antiphon.protocol.session import RealtimeSessionUpdate, SessionBody, Sessio
 from antiphon.protocol.violations import Rules
 from antiphon.protocol.wire import UNSET, Json
 from antiphon.session.config import SessionConfig, SessionSettings, apply, shown
+from antiphon.session.tools import Refusal
 from antiphon.transports.secrets import Secrets, TooManySecrets
 
 DEFAULT_SECONDS = 600
@@ -35,6 +36,11 @@ Answer: TypeAlias = tuple[HTTPStatus, Json]
 Body = TypeVar("Body")
 
 
+def no_tools(model: str) -> Refusal | None:  # noqa: ARG001 -- the same for every model
+    """Say that sessions have no MCP tools."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Mint:
     """Where keys are made."""
@@ -43,6 +49,10 @@ class Mint:
     knows_model: Callable[[str], bool]
     instructions: str = ""
     """What sessions are told that bring no instructions."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """The operator's prompt templates, as sessions know them."""
+    tool_refusal: Callable[[str], Refusal | None] = no_tools
+    """Why an MCP server may not be used in sessions of a model, by its URL."""
     passes_on: bool = False
     """Whether the sessions are another server's: that one judges tools and prompts."""
 
@@ -116,7 +126,12 @@ class Mint:
         if is_realtime and not self.knows_model(model):
             return errors.unknown_model(errors.clipped(model))
         settings = SessionSettings(
-            session_id=new_id("sess"), model=model, new_id=new_id, kind="realtime" if is_realtime else "transcription"
+            session_id=new_id("sess"),
+            model=model,
+            new_id=new_id,
+            kind="realtime" if is_realtime else "transcription",
+            templates=self.templates,
+            tool_refusal=self.tool_refusal(model),
         )
         config = apply(SessionConfig(instructions=self.instructions), self._ours(session), settings, has_spoken=False)
         if isinstance(config, ErrorDetail):
