@@ -64,13 +64,17 @@ class Desk:
         self._owner.start(self._run(call_id, call), f"call {call_id}")
         return answer
 
+    def is_half_open(self, call_id: str) -> bool:
+        """Whether a call is not connected yet."""
+        return call_id in self._half_open
+
     def scope_of(self, call_id: str) -> Scope | None:
         """What is known of a call; None when there is none of that id."""
         call = self._calls.get(call_id)
         return None if call is None else call.link.scope
 
     async def end(self, call_id: str) -> bool:
-        """Hang up a call that has no session yet; False when there is no such call."""
+        """End a call at once; False when there is no such call."""
         call = self._calls.get(call_id)
         if call is not None:
             await call.hang_up()

@@ -112,8 +112,8 @@ class Door:
         found = self.calls.find(call_id) or self.desk.scope_of(call_id)
         if found is None or found.principal != self.gate.principal_of(_key(request)):
             return _error(errors.call_unknown(call_id), HTTPStatus.NOT_FOUND)
-        if not self.calls.end(call_id):
-            await self.desk.end(call_id)
+        if self.desk.is_half_open(call_id) or not self.calls.end(call_id):
+            await self.desk.end(call_id)  # it has nobody yet who could be told
         return Response(status_code=HTTPStatus.OK)
 
     def _refusal(self, request: Request) -> Response | None:
