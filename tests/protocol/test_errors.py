@@ -97,7 +97,7 @@ def test_the_fault_is_mostly_the_clients() -> None:
     types = {name: one.type for name, some in MADE.items() for one in some}
 
     ours = {name for name, kind in types.items() if kind == "server_error"}
-    assert ours == {"server_error", "no_media_port", "webrtc_missing"}
+    assert ours == {"server_error", "no_media_port"}
     assert {kind for name, kind in types.items() if name not in ours} == {"invalid_request_error"}
     assert all(one.event_id is None for some in MADE.values() for one in some)
 
