@@ -20,6 +20,8 @@ START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
 TONE = ("--vad", "silero", "--asr", "tone", "--llm", "tone", "--tts", "tone")
 """No model but the VAD."""
+RELAY_QUIET = {"ANTIPHON_RELAY_LOG_LEVEL": "warning", "ANTIPHON_RELAY_HEALTH_SECONDS": "0"}
+"""It does not look after its upstream, which may be held still."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def relay(upstream: str, core: int | None = None) -> Iterator[Server]:
     """Our relay before an upstream, as an operator starts it."""
     port = free_port()
     command = [str(Path(sys.executable).parent / "antiphon"), "relay", "--port", str(port), "--upstream", upstream]
-    with process(command, core, env=os.environ | {"ANTIPHON_RELAY_LOG_LEVEL": "warning"}) as child:
+    with process(command, core, env=os.environ | RELAY_QUIET) as child:
         until_it_answers(f"http://127.0.0.1:{port}/readyz", child)
         yield Server(f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime", child.pid)
 
