@@ -14,6 +14,7 @@ PURE := src/antiphon/protocol/*,src/antiphon/session/*,src/antiphon/dialects/*,s
 EXTRAS := embedded,hub,webrtc,dev
 ARGS ?=
 FUZZ_SECONDS ?= 60
+JOBS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -37,7 +38,7 @@ run: weights ## Start the server
 	@exec $(BIN)/antiphon serve $(ARGS)
 
 test: weights ## Run the tests, those on the embedded models included
-	$(BIN)/pytest -m 'not interop' $(ARGS)
+	$(BIN)/pytest -m 'not interop' -n $(JOBS) --dist loadfile $(ARGS)
 
 interop: weights ## Run real SDKs and programs of others against a real server; needs Node 20 and Chromium
 	@$(BIN)/python tests/interop/clients/install.py
