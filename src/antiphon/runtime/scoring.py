@@ -25,8 +25,8 @@ MAX_BATCH = 32
 """Frames in one call; more gain nothing and make all wait longer."""
 
 PAUSE_S = 0.008
-"""How long the worker lets frames come together under load, and scores before it wakes the loop. In a batch of 8 a frame
-costs 60 % of one alone, and each waking of the loop costs as much as a frame; longer gains nothing more."""
+"""How long the worker lets frames come together under load, and scores before it wakes the loop: in a batch of 8
+a frame costs 60 % of one alone, and each waking of the loop as much as a frame. Longer gains nothing more."""
 WORTH_PAUSING = 3
 """Jobs that have to be expected in a pause; with few sessions nobody waits."""
 RECENT_S = 0.1
