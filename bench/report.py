@@ -417,6 +417,52 @@ def _join(*parts: Iterable[str]) -> str:
     return "\n".join(line for part in parts for line in part)
 
 
+def webrtc(ran: Ran) -> str:
+    """What a call costs, how late its sound is, and what losses do."""
+    (seen,) = ran["rounds"]
+    calls, edges, echo = seen.get("talk", {}), seen.get("edges", {}), seen.get("echo", {})
+    cost = calls.get("cpu_ms_per_session_second")
+
+    def median_of(figures: Result, name: str) -> float | None:
+        return figures.get(name, {}).get("median")
+
+    rows = [
+        [f"{row['loss']:.0%}", f"{100 * row['server_wer']:.1f} %", f"{100 * row['client_wer']:.1f} %"]
+        for row in seen.get("loss", [])
+    ]
+    clips = seen["loss"][0]["clips"] if rows else 0
+    return _join(
+        [
+            (
+                f"{calls.get('sessions', '-')} calls on one core, {shown(cost, 1)} ms of CPU per session-second "
+                f"(rounds: {', '.join(shown(one, 1) for one in calls.get('rounds', []))})."
+            ),
+            "",
+            target("calls per core, at least 25", 1000 / cost if cost else None, 25, digits=1, least=True),
+            target(
+                "`output_audio_buffer.stopped` after the last sounding packet, median, at most 40 ms",
+                abs(median_of(edges, "stopped_after_last_sound_ms") or 0.0),
+                40,
+                digits=1,
+            ),
+            target(
+                "`speech_started` to silence on the wire, median, at most 60 ms",
+                median_of(edges, "silent_after_speech_started_ms"),
+                60,
+                digits=1,
+            ),
+            target("RTP in to the core, median, at most 40 ms", median_of(echo, "rtp_in_to_core_ms"), 40, digits=1),
+            target(
+                "audio delta to RTP out, median, at most 40 ms", median_of(echo, "delta_to_rtp_out_ms"), 40, digits=1
+            ),
+            "",
+            f"Packets lost each way, and word error rates over {clips} clips, with the engines that come with us:",
+            "",
+            table(("lost", "of what the server heard", "of what the caller heard"), rows),
+        ]
+    )
+
+
 SECTIONS: dict[str, Callable[[Ran], str]] = {
     "answer": answer,
     "relay": relay,
@@ -428,13 +474,14 @@ SECTIONS: dict[str, Callable[[Ran], str]] = {
     "waterfall": waterfall,
     "profile": profile,
     "churn": churn,
+    "webrtc": webrtc,
 }
 
 
 def section(name: str, ran: Ran) -> str:
     """What is told of a scenario: how it was run, its ratios, its table, its targets."""
     took = f"{ran['when']}, {shown(ran['took_s'] / 60, 1)} min"
-    said = "" if name == "relay" else f" Said: {', '.join(ran['clips'])}."
+    said = "" if name in ("relay", "webrtc") else f" Said: {', '.join(ran['clips'])}."
     return f"`{ran['command']}`\n{took}; {ran['machine']}.{said}\n\n{SECTIONS[name](ran)}"
 
 

@@ -9,13 +9,16 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jiwer
+from bench_all import RESULTS, kept, machine
 from rich.console import Console
 from rich.table import Table
 from under_test import TONE, Server, antiphon, free_port, last_core, process, until_it_answers
@@ -130,13 +133,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--only", nargs="+", default=["talk", "edges", "echo", "loss"])
-    parser.add_argument("--json", type=Path, help="write everything here")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="where the results of the bench are kept")
     wish = parser.parse_args()
     scenarios = {"talk": talk, "edges": edges, "echo": echo, "loss": loss}
+    begun = datetime.now(UTC)
     results: Seen = {name: scenarios[name](wish) for name in wish.only}
     Console().print(shown(results))
-    if wish.json is not None:
-        wish.json.write_text(json.dumps(results, indent=1))
+    ran = {
+        "command": f"python bench/webrtc.py {shlex.join(sys.argv[1:])}".strip(),
+        "when": f"{begun:%Y-%m-%d %H:%M} UTC",
+        "took_s": round((datetime.now(UTC) - begun).total_seconds()),
+        "machine": machine(),
+        "rounds": [results],
+    }
+    wish.json.write_text(json.dumps({"scenarios": {**kept(wish.json), "webrtc": ran}}, indent=1))
 
 
 if __name__ == "__main__":
